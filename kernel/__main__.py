@@ -1,0 +1,5 @@
+"""``python -m kernelq``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,61 @@
+"""Public names that live in plugins: ``kernelq.signals``, ``kernelq.testing``, later ``kernelq.chain``.
+
+Entry points of the group ``kernelq.api`` say where: ``signals = kernelq_plugins.signals.api`` makes a
+module, ``chain = kernelq_plugins.canvas:chain`` a name. Nothing is looked up until it is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+GROUP = "kernelq.api"
+
+
+@cache
+def offered() -> dict[str, EntryPoint]:
+    """Every public name a plugin offers, by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def find(name: str) -> Any:
+    """The object behind a public name of a plugin; raises `AttributeError`, saying what to install."""
+    point = None if name.startswith("_") else offered().get(name)
+    if point is None:
+        raise AttributeError(f"module 'kernelq' has no attribute {name!r}")
+    try:
+        return point.load()
+    except ImportError as error:
+        package = point.value.partition(":")[0].split(".")
+        raise AttributeError(
+            f"kernelq.{name} lives in the plugin {'.'.join(package[:2])}, which cannot be imported: {error}"
+        ) from error
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Makes ``from kernelq.signals import …`` work for a module that a plugin offers."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        parent, _, name = fullname.partition(".")
+        if parent != "kernelq" or "." in name or name not in offered() or ":" in offered()[name].value:
+            return None
+        return ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        # The plugin's own module, not a copy: one set of signals, whatever name it is imported by.
+        return import_module(offered()[spec.name.partition(".")[2]].value)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: it has run under its own name."""
+
+
+def install() -> None:
+    """Let Python ask us for submodules of ``kernelq`` that are not in the kernel's folder."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())

@@ -1,0 +1,374 @@
+"""The app: configuration, tasks, plugins and drivers of one project. The only object users must hold."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
+from zoneinfo import ZoneInfo
+
+from . import _api, drivers
+from .config import Config, Option
+from .errors import DriverNotFound, ImproperlyConfigured, NoBackend
+from .publish import Publisher
+from .registry import Registry
+from .settings import EMBEDDED_URL, KERNEL_SETTINGS
+from .stash import Stash
+from .task import Task
+from .tasks import TaskRegistry, import_related, name_of
+
+if TYPE_CHECKING:
+    from kernelq import AsyncResult
+
+    from .broker import Broker
+    from .engine import Engine
+    from .serializer import Serializer
+    from .store import Backend
+    from .worker import Worker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_apps: list[weakref.ref[KernelQ]] = []
+_local = threading.local()
+
+
+class KernelQ:
+    """A project's tasks and how they travel.
+
+    `main` stands for ``__main__`` in task names. `broker` and `backend` are URLs; without a broker one SQLite file in the
+    working directory is both. `task_cls` is the base class of tasks. Every other keyword is a setting.
+    Configuration, plugins and connections wait until they are needed.
+    """
+
+    task_cls: type[Task[..., Any]] = Task
+    _default: KernelQ | None = None
+
+    def __init__(
+        self,
+        main: str | None = None,
+        *,
+        broker: str | None = None,
+        backend: str | None = None,
+        include: Sequence[str] | None = None,
+        config_source: Any = None,
+        namespace: str | None = None,
+        set_as_current: bool = True,
+        task_cls: type[Task[..., Any]] | None = None,
+        strict_typing: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.main = main
+        self.strict_typing = strict_typing
+        self.Task: type[Task[..., Any]] = task_cls or self.task_cls
+        self.stash = Stash()
+        self.steps: dict[str, set[type[Any]]] = {"worker": set(), "consumer": set()}
+        self.conf = Config(self)
+        self.finalized = False
+        self.publisher = Publisher(self)
+        self._lock = threading.RLock()
+        self._plugins: Registry | None = None
+        self._disabled: tuple[str, ...] = ()
+        self._extra_plugins: list[tuple[object, str | None]] = []
+        self._tasks = TaskRegistry()
+        self._discoveries: list[Callable[[], None]] = []
+        self._engines: dict[str, Engine] = {}
+        self._serializers: dict[str, Serializer] = {}
+        self._broker: Broker | None = None
+        self._backend: Backend | None = None
+        given = {"broker_url": broker, "result_backend": backend, "include": include}
+        self.conf.update(settings, {name: value for name, value in given.items() if value is not None})
+        if config_source is not None:
+            self.config_from_object(config_source, namespace=namespace)
+        _apps.append(weakref.ref(self))
+        if set_as_current:
+            self.set_current()
+
+    # --- configuration
+
+    def config_from_object(
+        self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
+    ) -> None:
+        """Take settings from a module, class, mapping or dotted name; read on first need, or now with `force`."""
+        self.conf.layers.take_source(obj, namespace, silent=silent, force=force)
+
+    def config_from_envvar(self, variable: str, silent: bool = False, force: bool = False) -> bool:
+        """Take settings from the module an environment variable names; False when it is not set and `silent`."""
+        name = os.environ.get(variable)
+        if not name and not silent:
+            raise ImproperlyConfigured(f"the environment variable {variable!r} is not set; it names the module of settings")
+        if name:
+            self.config_from_object(name, silent=silent, force=force)
+        return bool(name)
+
+    def add_defaults(self, defaults: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
+        """Add values for whatever no other layer sets; a callable is asked when it is needed."""
+        self.conf.layers.add_defaults(defaults)
+
+    def options(self) -> Mapping[str, Option]:
+        """Every declared setting by name: the kernel's and the plugins'."""
+        known = dict(KERNEL_SETTINGS)
+        offers: list[Sequence[Option]] = self.plugins.hook.settings()
+        for option in (option for offer in offers for option in offer):
+            if known.setdefault(option.name, option) != option:
+                raise ImproperlyConfigured(f"the setting {option.name!r} is declared twice")
+        return known
+
+    # --- plugins and drivers
+
+    @property
+    def plugins(self) -> Registry:
+        """The plugins, loaded on first use."""
+        if self._plugins is None:
+            with self._lock:
+                if self._plugins is None:
+                    self._load_plugins()
+        assert self._plugins is not None
+        return self._plugins
+
+    def _load_plugins(self) -> None:
+        early = self.conf.layers.early
+        registry = Registry()
+        self._disabled = early("disable_plugins")
+        registry.load(early("plugins"), self._disabled)
+        for plugin, name in self._extra_plugins:
+            registry.register(plugin, name)
+        self._plugins = registry
+
+    def register_plugin(self, plugin: object, name: str | None = None) -> None:
+        """Add a module or object with hookimpls; see `Registry.register` for what it raises."""
+        self._extra_plugins.append((plugin, name))
+        if self._plugins is not None:
+            self._plugins.register(plugin, name)
+            self.conf.layers.changed()
+
+    def engine(self, url: str) -> Engine:
+        """The engine behind a URL; the same object for every URL of one server or file."""
+        with self._lock:
+            made: Engine | None = self.plugins.hook.make_engine(app=self, url=url)
+            if made is not None:
+                return self._engines.setdefault(url, made)
+            driver = drivers.load_for_url("engine", url, disabled=self._disabled)
+            key = f"{driver.family}:{driver.canonical(url)}"
+            if key not in self._engines:
+                self._engines[key] = driver(url)
+            return self._engines[key]
+
+    @property
+    def broker(self) -> Broker:
+        """The broker, made on first use."""
+        if self._broker is None:
+            with self._lock:
+                self._broker = self._broker or self._driver("broker", self.broker_url)
+        return self._broker
+
+    @property
+    def backend(self) -> Backend:
+        """The result backend, made on first use; raises `NoBackend` when none is configured."""
+        if self._backend is None:
+            if self.backend_url is None:
+                raise NoBackend(
+                    "no result backend is configured, so no result can be had; set result_backend, "
+                    "for example to the URL of the broker"
+                )
+            with self._lock:
+                self._backend = self._backend or self._driver("backend", self.backend_url)
+        return self._backend
+
+    @property
+    def broker_url(self) -> str:
+        """The URL of the broker: the setting, or the embedded one."""
+        return self.conf.broker_url or EMBEDDED_URL
+
+    @property
+    def backend_url(self) -> str | None:
+        """The URL of the result backend; None when there is none."""
+        url: str | None = self.conf.result_backend
+        if url in ("", "disabled", "disabled://"):
+            return None
+        return url or (None if self.conf.broker_url else EMBEDDED_URL)
+
+    def _driver(self, kind: str, url: str) -> Any:
+        made = getattr(self.plugins.hook, f"make_{kind}")(app=self, url=url)
+        return drivers.load_for_url(kind, url, disabled=self._disabled)(self, url) if made is None else made
+
+    def serializer(self, name: str) -> Serializer:
+        """The serializer of a name or content type, made on first use; raises `DriverNotFound`."""
+        found = self._serializers.get(name)
+        if found is None:
+            found = self.plugins.hook.make_serializer(app=self, name=name) or self._find_serializer(name)
+            self._serializers[name] = self._serializers[found.content_type] = found
+        return found
+
+    def _find_serializer(self, name: str) -> Serializer:
+        names = [name] if "/" not in name else sorted(drivers.offered("serializer"))
+        for candidate in (drivers.load("serializer", one, disabled=self._disabled) for one in names):
+            if name in (candidate.name, candidate.content_type):
+                made: Serializer = candidate()
+                return made
+        raise DriverNotFound(f"no serializer for the content type {name!r} (installed: {', '.join(names)})")
+
+    # --- tasks
+
+    @property
+    def tasks(self) -> TaskRegistry:
+        """Every task by name, shared ones included."""
+        self.finalize()
+        return self._tasks
+
+    def finalize(self) -> None:
+        """Tell plugins that the tasks are complete, so that shared ones come in; once."""
+        with self._lock:
+            if not self.finalized:
+                self.finalized = True
+                self.plugins.notify("app_finalized", app=self)
+
+    @overload
+    def task(self, fun: Callable[P, R], /) -> Task[P, R]: ...
+
+    @overload
+    def task(
+        self, *, bind: Literal[True], **options: Any
+    ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
+
+    @overload
+    def task(self, *, bind: Literal[False] = False, **options: Any) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+    def task(self, *args: Any, **options: Any) -> Any:
+        """Make a task of a function: ``@app.task`` or ``@app.task(name=…, bind=True, …)``.
+
+        Every option becomes an attribute of the task. A name that another function holds is kept by the first.
+        """
+        if len(args) > 1 or (args and not callable(args[0])):
+            raise TypeError(f"expected a function to make a task of, got {args!r}; give options by keyword")
+
+        def make(fun: Callable[..., Any]) -> Task[..., Any]:
+            rest = dict(options)
+            name = rest.pop("name", None) or self.gen_task_name(fun.__name__, fun.__module__)
+            base: type[Task[..., Any]] = rest.pop("base", None) or self.Task
+            return self._tasks.add(base.from_function(self, fun, name, rest))
+
+        return make(args[0]) if args else make
+
+    def gen_task_name(self, name: str, module: str) -> str:
+        """The automatic name of a task: module and function; override to name differently."""
+        return name_of(name, module, self.main)
+
+    def register_task(self, task: Task[..., Any] | type[Task[..., Any]], **options: Any) -> Task[..., Any]:
+        """Register a class-based task, given as class or instance; return the instance."""
+        instance = task() if isinstance(task, type) else task
+        instance.name = instance.name or self.gen_task_name(type(instance).__name__, type(instance).__module__)
+        instance.bind(self, options)
+        return self._tasks.add(instance, replace=True)
+
+    def autodiscover_tasks(
+        self, packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None = "tasks", force: bool = False
+    ) -> None:
+        """Import ``<package>.<related_name>`` of every package when the worker starts, or now with `force`."""
+
+        def discover() -> None:
+            import_related(packages() if callable(packages) else packages, related_name)
+
+        if force:
+            discover()
+        else:
+            self._discoveries.append(discover)
+
+    def import_modules(self) -> None:
+        """Import what `imports`, `include` and `autodiscover_tasks` name; called when a worker starts."""
+        import_related((*self.conf.imports, *self.conf.include), None)
+        for discover in self._discoveries:
+            discover()
+        self.plugins.notify("import_modules", app=self)
+
+    def send_task(
+        self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[Any]:
+        """Call a task by name, known here or not; options as `Task.apply_async`."""
+        return self.publisher.send(self.tasks.get(name), name, args, kwargs, options)
+
+    def AsyncResult(self, id: str, **options: Any) -> AsyncResult[Any]:
+        """The result of a task by id."""
+        made: AsyncResult[Any] = _api.find("AsyncResult")(id, app=self, **options)
+        return made
+
+    # --- life
+
+    @property
+    def timezone(self) -> datetime.tzinfo:
+        """The zone of naive datetimes: `timezone`, else UTC, or the machine's with `enable_utc` off."""
+        if self.conf.timezone:
+            return ZoneInfo(self.conf.timezone)
+        return datetime.UTC if self.conf.enable_utc else datetime.datetime.now().astimezone().tzinfo or datetime.UTC
+
+    def now(self) -> datetime.datetime:
+        """The time now, in the app's zone."""
+        return datetime.datetime.now(self.timezone)
+
+    def Worker(self, **options: Any) -> Worker:
+        """A worker of this app; see `kernelq.Worker`."""
+        from .worker import Worker
+
+        return Worker(self, **options)
+
+    def start(self, argv: Sequence[str] | None = None) -> None:
+        """Run the command line with this app; `argv` defaults to the process's own."""
+        _api.find("command_line")(argv, app=self)
+
+    worker_main = start
+
+    @classmethod
+    def current(cls) -> KernelQ:
+        """This thread's app, else the default one, else the latest made; for users' code, nothing inside asks."""
+        latest = [app for app in (reference() for reference in _apps) if app is not None]
+        app: KernelQ | None = getattr(_local, "app", None) or cls._default or (latest[-1] if latest else None)
+        return app or cls("default")
+
+    @classmethod
+    def finalized_apps(cls) -> list[KernelQ]:
+        """Every living app whose tasks are complete."""
+        return [app for app in (reference() for reference in _apps) if app is not None and app.finalized]
+
+    def set_current(self) -> None:
+        """Make this the current app of this thread."""
+        _local.app = self
+
+    def set_default(self) -> None:
+        """Make this the app of threads that have no current one."""
+        KernelQ._default = self
+
+    def close(self) -> None:
+        """Close every connection; using the app again opens new ones."""
+        with self._lock:
+            for driver in (self._broker, self._backend, *self._engines.values()):
+                if driver is not None:
+                    driver.close()
+            self._broker = self._backend = None
+            self._engines.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<KernelQ {self.main or '__main__'} at {id(self):#x}>"
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()
+        for engine in self._engines.values():
+            engine.forget_connections()
+
+
+def _forget_connections() -> None:
+    for app in (reference() for reference in _apps):
+        if app is not None:
+            app._after_fork()
+
+
+# A child of a fork must not speak over its parent's connections.
+os.register_at_fork(after_in_child=_forget_connections)

@@ -1,0 +1,85 @@
+"""Burial: settling what a dead consumer held, each delivery as its task ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from . import outcome as states
+from .admission import Admit
+from .broker import Delivery, Transition, Verdict
+from .errors import TimeLimitExceeded, WorkerLostError
+from .failure import describe
+from .message import Message
+from .outcome import Outcome, fence_of
+from .pool import Fate
+from .settler import Settler
+from .store import Effect
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+log = logging.getLogger("kernelq.worker")
+
+
+def bury(app: KernelQ, hostname: str, consumer_id: str, running: Mapping[str, Fate], *, own_id: str) -> None:
+    """Settle all that the dead consumer `consumer_id` held.
+
+    `running` tells by message key what it was running and how that ended; everything else is given back
+    uncharged. The deliveries are taken over under `own_id` first, so a ghost of the dead can settle nothing.
+    """
+    admit = Admit(app, hostname)
+    consumer = app.broker.consumer((), id=own_id, lease=app.conf.worker_lease)
+    try:
+        deliveries = consumer.take_over(consumer_id)
+        transitions = [_transition(app, admit, delivery, running) for delivery in deliveries]
+        settler = Settler(app, consumer)
+        settler.settle(transitions)
+        found = {delivery.message.key for delivery in deliveries if isinstance(delivery.message, Message)}
+        lost = {key: fate for key, fate in running.items() if fate.acked and key not in found}
+        if lost and app.backend_url:
+            settler.detached((), [_lost_effect(app, hostname, key, fate) for key, fate in lost.items()])
+    finally:
+        consumer.close()
+
+
+def _transition(app: KernelQ, admit: Admit, delivery: Delivery, running: Mapping[str, Fate]) -> Transition:
+    message = delivery.message
+    fate = running.get(message.key) if isinstance(message, Message) else None
+    if fate is None or not isinstance(message, Message):
+        return Transition(delivery=delivery, verdict=Verdict.REQUEUE)
+    if fate.reason != "timed_out":
+        # Charged; how often is too often is judged when it is handed out again.
+        return Transition(delivery=delivery, verdict=Verdict.CRASHED)
+    task = app.tasks.get(message.task)
+    if task is not None and not task.option("acks_on_timeout"):
+        return Transition(delivery=delivery, verdict=Verdict.REQUEUE)
+    log.error(
+        "task %s[%s] was over its hard time limit of %g s; its process was killed", message.task, message.id, fate.limit
+    )
+    error = TimeLimitExceeded(f"the hard time limit of {fate.limit:g} s passed")
+    return admit.end(delivery, message, states.FAILURE, error, "timed_out", task=task)
+
+
+def _lost_effect(app: KernelQ, hostname: str, key: str, fate: Fate) -> Effect:
+    """The failure of a task that was acknowledged before it ran: nobody will run it again."""
+    task_id, _, rest = key.partition(":")
+    retries = int(rest.partition(":")[2] or 0)
+    if fate.reason == "timed_out":
+        error: Exception = TimeLimitExceeded(f"the hard time limit of {fate.limit:g} s passed")
+    else:
+        error = WorkerLostError(f"the process running the task died ({fate.detail}); it was acknowledged before it ran")
+    serializer = app.serializer(app.conf.result_serializer)
+    outcome = Outcome(
+        id=task_id,
+        state=states.FAILURE,
+        fence=fence_of(retries, 1),
+        value=serializer.dumps(describe(error)),
+        content_type=serializer.content_type,
+        reason=fate.reason,
+        worker=hostname,
+        retries=retries,
+        ttl=app.conf.result_expires or None,
+    )
+    return Effect(app.backend, outcome)

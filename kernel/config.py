@@ -1,0 +1,288 @@
+"""Configuration: declared settings, and the layers their values come from.
+
+First wins: the command line, the environment (``KERNELQ_<NAME>``), values set on `app.conf` or given to the app, the
+loaded source (`config_from_object`), `add_defaults`, the declared default. Nothing is loaded before the first read. A
+name nobody declared is an error that names the nearest one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import ImproperlyConfigured, UnknownSetting
+from .urls import mask
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+ENVIRONMENT = "KERNELQ_"
+RESERVED = frozenset({"KERNELQ_APP", "KERNELQ_TRACE"})
+"""Environment variables of ours that are no settings."""
+
+_SECRET_WORDS = ("API", "TOKEN", "KEY", "SECRET", "PASS", "SIGNATURE")
+_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", tuple: "a list", dict: "a mapping"}
+_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+class Seconds(float):
+    """The type of a setting that is a duration: a number of seconds or a timedelta."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting: `name`, `type`, `default`, `help` (one line, with the unit).
+
+    `type` is int, float, str, bool, tuple, dict, `Seconds` or object (anything). None is allowed where it is the
+    default or `optional` is set. `old` are the uppercase names it had before.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    old: tuple[str, ...] = ()
+    minimum: float | None = None
+    optional: bool = False
+
+    def convert(self, value: Any, source: str) -> Any:
+        """The value in the declared type; raises `ImproperlyConfigured`: expected what, got what, from where."""
+        if value is None and (self.default is None or self.optional):
+            return None
+        try:
+            value = self._typed(self._from_text(value) if isinstance(value, str) else value)
+        except (ValueError, TypeError, KeyError):
+            raise self._wrong(value, source) from None
+        if self.minimum is not None and value < self.minimum:
+            raise self._wrong(value, source, f" of at least {self.minimum:g}")
+        return value
+
+    def _from_text(self, text: str) -> Any:
+        if self.type is bool:
+            return _TRUTH[text.lower()]
+        if self.type is tuple:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        if self.type is dict:
+            return json.loads(text)
+        return self.type(text) if self.type is not object else text
+
+    def _typed(self, value: Any) -> Any:
+        if self.type is object:
+            return value
+        if self.type in (Seconds, float) and isinstance(value, datetime.timedelta):
+            return value.total_seconds()
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if self.type in (Seconds, float):
+            fits = is_number
+        elif self.type is tuple:
+            fits = isinstance(value, list | tuple | set | frozenset)
+        elif self.type is dict:
+            fits = isinstance(value, Mapping)
+        else:
+            fits = isinstance(value, self.type) and (self.type is bool or not isinstance(value, bool))
+        if not fits:
+            raise TypeError(value)
+        return self.type(value) if self.type in (tuple, dict) else value
+
+    def _wrong(self, value: Any, source: str, more: str = "") -> ImproperlyConfigured:
+        word = _WORDS.get(self.type, "a number of seconds")
+        return ImproperlyConfigured(
+            f"expected {word}{more}, got {mask(repr(value))} (setting {self.name}, from {source})"
+        )
+
+
+class Config:
+    """The settings of one app: read and set as attributes or items, by today's and by old names."""
+
+    layers: Layers
+
+    def __init__(self, app: KernelQ) -> None:
+        object.__setattr__(self, "layers", Layers(app))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.layers.get(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.layers.set(name, value)
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.layers.get(name)
+        except UnknownSetting as error:
+            raise KeyError(str(error)) from error
+
+    __setitem__ = __setattr__
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.find(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers.options)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a setting; `default` for an unknown one."""
+        return self.layers.get(name) if name in self else default
+
+    def update(self, *mappings: Mapping[str, Any], **values: Any) -> None:
+        """Set many at once."""
+        for mapping in (*mappings, values):
+            for name, value in mapping.items():
+                self.layers.set(name, value)
+
+    def force(self, name: str, value: Any) -> None:
+        """Set a value over everything else; for the command line."""
+        self.layers.forced[name] = value
+        self.layers.changed()
+
+    def find(self, name: str) -> Option | None:
+        """The declared setting under this name, an old one, or another case; None when there is none."""
+        return self.layers.names.get(name)
+
+    def declared(self, name: str, origin: str = "") -> Option:
+        """The same; raises `UnknownSetting`, naming the nearest."""
+        return self.layers.declared(name, origin)
+
+    def table(self) -> dict[str, tuple[Any, str]]:
+        """Every setting → (value, where it comes from), with passwords and tokens masked."""
+        found = {name: self.layers.look_up(option) for name, option in sorted(self.layers.options.items())}
+        return {name: (_censor(name, value), source) for name, (value, source) in found.items()}
+
+
+class Layers:
+    """What is behind a `Config`; apart from it because settings own the attribute names there."""
+
+    def __init__(self, app: KernelQ) -> None:
+        self._app = app
+        self.forced: dict[str, Any] = {}
+        self._direct: dict[str, Any] = {}
+        self._source: tuple[Any, str | None, bool] | None = None
+        self._defaults: list[Mapping[str, Any] | Callable[[], Mapping[str, Any]]] = []
+        self._cache: dict[str, Any] = {}
+        self._loaded: dict[str, tuple[Any, str]] | None = None
+        self._names: dict[str, Option] | None = None
+
+    def set(self, name: str, value: Any) -> None:
+        """Take a value; its name and type are checked at once when settings were read before, else at the first read."""
+        if self._loaded is not None:
+            option = self.declared(name)
+            value, name = option.convert(value, "app.conf"), option.name
+            self._loaded[name] = (value, "app.conf")
+        self._direct[name] = value
+        self.changed()
+
+    def take_source(self, source: Any, namespace: str | None, *, silent: bool, force: bool) -> None:
+        """Take the configuration source, instead of an earlier one."""
+        was_loaded, self._loaded = self._loaded is not None, None
+        self._source = (source, namespace, silent)
+        self.changed()
+        if force or was_loaded:
+            self.load()
+
+    def add_defaults(self, defaults: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
+        """Take values for the lowest layer."""
+        self._defaults.append(defaults)
+        self.changed()
+
+    def early(self, name: str) -> tuple[str, ...]:
+        """A list needed before plugins, and so settings, are known."""
+        value = self.forced.get(name) or os.environ.get(ENVIRONMENT + name.upper()) or self._direct.get(name) or ()
+        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else tuple(value)
+
+    def changed(self) -> None:
+        """Forget what was looked up."""
+        self._cache.clear()
+        self._names = None
+
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """Every declared setting."""
+        return {option.name: option for option in self.names.values()}
+
+    @property
+    def names(self) -> Mapping[str, Option]:
+        """Every declared setting by each name it goes by."""
+        if self._names is None:
+            options = self._app.options().values()
+            self._names = {name: option for option in options for name in (option.name.upper(), option.name, *option.old)}
+        return self._names
+
+    def declared(self, name: str, origin: str = "") -> Option:
+        option = self.names.get(name)
+        if option is None:
+            near = difflib.get_close_matches(name.lower(), list(self.options), n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]!r}?" if near else "'kernelq config --all' lists them"
+            raise UnknownSetting(f"unknown setting {name!r}{origin}; {hint}")
+        return option
+
+    def get(self, name: str) -> Any:
+        try:
+            return self._cache[name]
+        except KeyError:
+            return self._cache.setdefault(name, self.look_up(self.declared(name))[0])
+
+    def look_up(self, option: Option) -> tuple[Any, str]:
+        """(value, where it comes from)."""
+        loaded = self.load()
+        if option.name in self.forced:
+            return option.convert(self.forced[option.name], "the command line"), "the command line"
+        variable = ENVIRONMENT + option.name.upper()
+        if variable in os.environ:
+            return option.convert(os.environ[variable], variable), variable
+        if option.name in loaded:
+            return loaded[option.name]
+        for defaults in self._defaults:
+            values = defaults() if callable(defaults) else defaults
+            if option.name in values:
+                return option.convert(values[option.name], "add_defaults"), "add_defaults"
+        return option.default, "default"
+
+    def load(self) -> dict[str, tuple[Any, str]]:
+        """Read the source, check all names and types, tell the plugins; once."""
+        if self._loaded is None:
+            found = self._read_source()
+            for name, value in self._direct.items():
+                option = self.declared(name)
+                found[option.name] = (option.convert(value, "app.conf"), "app.conf")
+            self._check_environment()
+            self._loaded = found
+            self._load_named_plugins()
+            self._app.plugins.notify("app_configured", app=self._app)
+        return self._loaded
+
+    def _read_source(self) -> dict[str, tuple[Any, str]]:
+        if self._source is None:
+            return {}
+        source, namespace, silent = self._source
+        values: dict[str, Any] | None = self._app.plugins.hook.read_settings(
+            app=self._app, source=source, namespace=namespace, silent=silent
+        )
+        if values is None:
+            raise ImproperlyConfigured("no plugin reads configuration sources; enable the plugin 'settings_sources'")
+        origin = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
+        return {name: (self.declared(name).convert(value, origin), origin) for name, value in values.items()}
+
+    def _load_named_plugins(self) -> None:
+        for module in self.look_up(self.declared("plugins"))[0]:
+            if not self._app.plugins.has(module):
+                self._app.register_plugin(import_module(module), module)
+
+    def _check_environment(self) -> None:
+        for variable in os.environ:
+            if variable.startswith(ENVIRONMENT) and variable not in RESERVED:
+                self.declared(variable.removeprefix(ENVIRONMENT).lower(), f", from the environment variable {variable}")
+
+
+def _censor(name: str, value: Any) -> Any:
+    if value and isinstance(value, str) and any(word in name.upper() for word in _SECRET_WORDS):
+        return "********"
+    if isinstance(value, str):
+        return mask(value)
+    return {key: _censor(str(key), item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,86 @@
+"""The engine: one server or file that several drivers share, and what it can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an engine can do, as data; a setting that needs more is refused at start."""
+
+    durable: bool = False
+    """What was accepted survives the end of every process of ours."""
+    processes: bool = False
+    """Several processes may share it."""
+    delay: bool = False
+    """A message with an eta waits inside the engine."""
+    priorities: int = 1
+    """How many priorities it tells apart; 1 is none."""
+    leases: bool = False
+    """Deliveries are leased, renewed and fenced as the contract says."""
+    transactions: bool = False
+    """A transition's successors, effects and settlement become visible together, where engines are shared."""
+    push: bool = False
+    """Waiting (for messages, for outcomes) costs no polling."""
+
+
+class Engine(ABC):
+    """One server or file that several drivers may share: its address and its connections.
+
+    `app.engine(url)` gives the same object for every URL of one engine; a broker and a store whose
+    `engine` is the same object can commit together. Safe to use from any thread and, after
+    `forget_connections`, in a forked child.
+    """
+
+    family: ClassVar[str]
+    """``sql``, ``redis``, ``memory``, …: says what `handle` in `Store.apply_within` is."""
+
+    @classmethod
+    @abstractmethod
+    def canonical(cls, url: str) -> str:
+        """The identity of the engine behind `url`, without secrets; equal means the same engine."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection of this process; the next use opens new ones."""
+
+    def forget_connections(self) -> None:
+        """Drop inherited connections without closing them; called in a child after a fork."""
+
+
+class SqlEngine(Protocol):
+    """What the engine of family ``sql`` offers beside `Engine`; `Any` stands for SQLAlchemy's types."""
+
+    dialect: str
+    """SQLAlchemy's name of the dialect: ``sqlite``, ``postgresql``, ``mysql``."""
+
+    def begin(self) -> Any:
+        """A context manager giving a SQLAlchemy `Connection` in a write transaction; commits at its end."""
+
+    def read(self) -> Any:
+        """A context manager giving a SQLAlchemy `Connection` for reading."""
+
+    def create(self, metadata: Any) -> None:
+        """Make the tables of a SQLAlchemy `MetaData` that are missing; once per process."""
+
+    def listen(self, channel: str) -> Any:
+        """A wake-up, see `Wakeup`."""
+
+    def notify(self, connection: Any, channel: str) -> None:
+        """Wake the listeners of `channel` when the transaction of `connection` commits."""
+
+
+class Wakeup(Protocol):
+    """A change bell of an engine: `wait` until another process or thread changed something."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; True when something may have changed since the last call."""
+
+    def ring(self) -> None:
+        """End a `wait` of this very object from another thread."""
+
+    def close(self) -> None:
+        """Give its resources back."""

@@ -1,0 +1,98 @@
+"""The keeper: a thread that renews leases, so that no task loses its own by being long or busy."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .errors import BackendUnavailable, BrokerUnavailable
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+log = logging.getLogger("kernelq.worker")
+
+CLEANUP_EVERY = 600.0
+"""Seconds between two cleanings of outlived results."""
+
+
+class Keeper:
+    """Renews the leases of the consumers it was told of, every third of the lease."""
+
+    def __init__(
+        self, app: KernelQ, lease: float, *, on_lost: Callable[[], None], on_found: Callable[[], None]
+    ) -> None:
+        self._app = app
+        self._every = lease / 3
+        self._on_lost = on_lost
+        self._on_found = on_found
+        self._ids: set[str] = set()
+        self._ending = threading.Event()
+        self._talking = threading.Lock()  # held while this thread is inside a client library
+        self._thread: threading.Thread | None = None
+        self._is_lost = False
+        self._cleaned_at = time.monotonic()
+
+    def start(self) -> None:
+        """Begin renewing."""
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Renew no more."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def keep(self, consumer_id: str) -> None:
+        """Renew this lease from now on."""
+        self._ids.add(consumer_id)
+
+    def drop(self, consumer_id: str) -> None:
+        """Renew it no more."""
+        self._ids.discard(consumer_id)
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """A block in which this thread is in no client library: safe to fork in."""
+        with self._talking:
+            yield
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._every):
+            try:
+                with self._talking:
+                    self._renew()
+                    self._clean()
+            except (BrokerUnavailable, BackendUnavailable) as error:
+                if not self._is_lost:
+                    log.warning("cannot renew leases, the broker is away: %s", error)
+                    self._is_lost = True
+                    self._on_lost()
+                continue
+            if self._is_lost:
+                self._is_lost = False
+                log.info("the broker is back")
+                self._on_found()
+
+    def _renew(self) -> None:
+        ids = sorted(self._ids)
+        if not ids:
+            return
+        for lost in self._app.broker.renew(ids):
+            log.warning(
+                "the lease of %s had ended; what it held may run elsewhere, its late outcomes are refused", lost
+            )
+
+    def _clean(self) -> None:
+        if self._app.backend_url is None or time.monotonic() - self._cleaned_at < CLEANUP_EVERY:
+            return
+        self._cleaned_at = time.monotonic()
+        removed = self._app.backend.cleanup()
+        if removed:
+            log.info("dropped %d outlived results", removed)

@@ -1,0 +1,255 @@
+"""The solo lane: one consume loop that runs tasks on its own thread.
+
+Fetch much, hold little: as many messages as it expects to finish within `FETCH_AHEAD`, judged by the
+run times just seen. While a task runs, a watcher thread settles what is done and, once the task turns
+out long, gives the messages waiting behind it to other lanes. The watcher sleeps while the lane is idle.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .broker import Consumer, Delivery, Transition, Verdict
+from .errors import BackendUnavailable, BrokerFull, BrokerUnavailable
+from .execute import Abandoned, Executor
+from .pool import Stop, Tracker
+from .retry import intervals
+from .settler import Held, Settler
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+log = logging.getLogger("kernelq.worker")
+
+FETCH_AHEAD = 0.05
+"""Seconds of work a lane takes at once. A batch then costs few round trips and nobody waits long behind it."""
+
+FETCH_WAIT = 5.0
+"""Seconds one fetch waits; it ends earlier when a message comes or the lane is woken."""
+
+FIRST_GUESS = 0.005
+"""Seconds a task is thought to take before any has run."""
+
+UNAVAILABLE = (BrokerUnavailable, BrokerFull, BackendUnavailable)
+
+
+class SoloLane:
+    """Consumes `queues` under the lease `consumer_id` until stopped."""
+
+    def __init__(
+        self,
+        app: KernelQ,
+        *,
+        hostname: str,
+        queues: tuple[str, ...],
+        consumer_id: str,
+        tracker: Tracker | None = None,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._app = app
+        self._hostname = hostname
+        self._queues = queues
+        self._id = consumer_id
+        self._tracker = tracker
+        self._on_ready = on_ready
+        self._stop = Stop.NOT
+        self._batch: int = app.conf.worker_batch
+        self._settle_delay: float = app.conf.worker_settle_delay
+        self._long_task: float = app.conf.worker_long_task
+        self._consumer: Consumer | None = None
+        self._settler: Settler | None = None
+        self._executor: Executor | None = None
+        self._held = Held()
+        self._waiting: deque[Delivery] = deque()
+        self._run_time = FIRST_GUESS
+        self._began = 0.0  # when the running task began, monotonic; 0 while none runs. Written by the loop.
+        self._thread = 0  # the thread in `run`; only there a task may be abandoned
+        self._settling = threading.RLock()  # held around every use of the consumer, except fetch
+        self._busy = threading.Event()
+        self._ended = threading.Event()
+
+    # --- the pool's side
+
+    def run(self) -> None:
+        """Consume until stopped. The broker away is waited out; what is done is kept until it is settled."""
+        self._thread = threading.get_ident()
+        self._ended.clear()
+        watcher = threading.Thread(target=self._watch, name=f"lane-watcher-{self._id}", daemon=True)
+        watcher.start()
+        waits = intervals(0.05, 0.25, 3.0)
+        try:
+            while not self._stop:
+                try:
+                    self._consume()
+                except UNAVAILABLE as error:
+                    self._busy.clear()
+                    self._consumer = None  # made anew; what it held stays leased to the same id
+                    wait = next(waits)
+                    log.warning("lost the broker or the backend, trying again in %.1f s: %s", wait, error)
+                    self._ended.wait(wait)
+                except Abandoned:
+                    break
+        finally:
+            self._ended.set()
+            self._busy.set()
+            watcher.join()
+            self._close()
+
+    def stop(self, how: Stop) -> None:
+        """End `run`. From any thread."""
+        self._stop = max(self._stop, how)
+        consumer = self._consumer
+        if consumer is not None:
+            consumer.wake()
+
+    def abandon(self) -> None:
+        """Break out of the running task, if one runs; on the thread of `run`, from an OS signal handler."""
+        self._stop = Stop.QUICK
+        if self._began and threading.get_ident() == self._thread:
+            raise Abandoned
+
+    # --- the loop
+
+    def _consume(self) -> None:
+        consumer = self._open()
+        while not self._stop:
+            if not self._waiting:
+                self._waiting.extend(consumer.fetch(self._limit(), FETCH_WAIT))
+            if not self._waiting:
+                continue
+            self._busy.set()
+            begun = time.monotonic()
+            done = self._drain()
+            self._flush()
+            self._busy.clear()
+            if done:
+                self._learn((time.monotonic() - begun) / done)
+
+    def _drain(self) -> int:
+        """Run what waits; return how many ran."""
+        assert self._executor is not None
+        run = self._executor.run
+        held, waiting = self._held, self._waiting
+        done = 0
+        while waiting and not self._stop:
+            try:
+                delivery = waiting.popleft()
+            except IndexError:
+                break  # the watcher was quicker
+            self._began = now = time.monotonic()
+            if held and now - held.since > self._settle_delay:
+                self._flush()
+            try:
+                transition = run(delivery)
+            finally:
+                self._began = 0.0
+            if transition is not None:
+                held.add(transition)
+            done += 1
+        if self._stop:
+            self._give_back()
+        return done
+
+    def _limit(self) -> int:
+        return max(1, min(self._batch, int(FETCH_AHEAD / self._run_time)))
+
+    def _learn(self, seconds: float) -> None:
+        # Up at once, so that long tasks are not hoarded; down by halves, so that one quick task proves little.
+        seconds = max(seconds, 1e-6)
+        self._run_time = seconds if seconds > self._run_time else (self._run_time + seconds) / 2
+
+    # --- settling; on the loop's thread or the watcher's, never both
+
+    def commit(self, transition: Transition) -> bool:
+        """Settle one transition now, after those that wait; False when it was refused."""
+        with self._settling:
+            self._flush()
+            assert self._settler is not None
+            return not self._settler.settle([transition])
+
+    def commit_detached(self, transition: Transition) -> None:
+        """Publish and store what an attempt caused whose delivery is acknowledged already."""
+        with self._settling:
+            assert self._settler is not None
+            self._settler.detached(transition.successors, transition.effects)
+
+    def mark_started(self, delivery: Delivery) -> None:
+        """Write down that this delivery begins to run."""
+        with self._settling:
+            assert self._consumer is not None
+            self._consumer.mark_started([delivery])
+
+    def _flush(self) -> None:
+        with self._settling:
+            taken = self._held.take()
+            if not taken:
+                return
+            assert self._settler is not None
+            try:
+                self._settler.settle(taken)
+            except BaseException:
+                self._held.put_back(taken)  # settled again once the engine is back
+                raise
+        if self._tracker is not None:
+            self._tracker.settled(len(taken))
+
+    def _give_back(self) -> None:
+        """Hand what waits to other lanes, at its old place."""
+        with self._settling:
+            given: list[Transition] = []
+            while self._waiting:
+                try:
+                    given.append(Transition(delivery=self._waiting.pop(), verdict=Verdict.REQUEUE))
+                except IndexError:
+                    break
+            if given:
+                assert self._settler is not None
+                self._settler.settle(given)
+
+    def _watch(self) -> None:
+        """The watcher: while the loop is inside a task, settle what is done, give away what waits."""
+        while not self._ended.is_set():
+            self._busy.wait()
+            self._ended.wait(max(self._settle_delay, 0.001))
+            began = self._began
+            if not began:
+                continue
+            inside = time.monotonic() - began
+            try:
+                if inside > self._settle_delay and self._held:
+                    self._flush()
+                if inside > self._long_task and self._waiting:
+                    self._run_time = max(self._run_time, inside)
+                    self._give_back()
+            except UNAVAILABLE as error:
+                log.warning("settling while a task runs failed, trying again: %s", error)
+                self._ended.wait(1.0)
+
+    # --- the consumer
+
+    def _open(self) -> Consumer:
+        with self._settling:
+            if self._consumer is None:
+                self._consumer = self._app.broker.consumer(self._queues, id=self._id, lease=self._app.conf.worker_lease)
+                self._settler = Settler(self._app, self._consumer)
+                self._executor = Executor(self._app, self._hostname, self, self._tracker)
+                self._on_ready()
+            self._flush()
+            return self._consumer
+
+    def _close(self) -> None:
+        consumer = self._consumer
+        if consumer is None:
+            return
+        try:
+            self._flush()
+            self._give_back()
+            consumer.close()
+        except UNAVAILABLE as error:
+            log.warning("could not give everything back; it is run again when the lease ends: %s", error)
+        self._consumer = None

@@ -1,0 +1,117 @@
+"""Pools and lanes: where tasks run, and what the kernel gives a pool to run them with."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from .broker import Delivery
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+
+class Stop(enum.IntEnum):
+    """How hard to stop."""
+
+    NOT = 0
+    WARM = 1
+    """Fetch nothing more, give unstarted messages back, let what runs finish."""
+    QUICK = 2
+    """Also give up what runs: its message goes back to the queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """How a running task ended with its process; `reason` is ``crashed`` or ``timed_out``.
+
+    `detail` is for people (``signal 9``), `limit` the hard limit in seconds when it was that.
+    """
+
+    reason: str
+    detail: str = ""
+    limit: float | None = None
+    acked: bool = False
+    """It was acknowledged before it ran, so the broker knows it no longer."""
+
+
+class Tracker(Protocol):
+    """Told by a lane, on its thread, what it runs; prefork writes it where the supervisor can see."""
+
+    def started(self, delivery: Delivery, soft: float | None, hard: float | None, *, acked: bool) -> None:
+        """This delivery's task begins; limits in seconds; `acked` when it was acknowledged before."""
+
+    def finished(self) -> None:
+        """It ended, whatever way."""
+
+    def settled(self, done: int) -> None:
+        """So many attempts were settled."""
+
+
+class Lane(Protocol):
+    """One consume loop with its slots, made by the kernel for a pool."""
+
+    def run(self) -> None:
+        """Consume until stopped; returns when everything it held is settled or given back."""
+
+    def stop(self, how: Stop) -> None:
+        """Ask `run` to end; from any thread or an OS signal handler."""
+
+
+class PoolHost(Protocol):
+    """What the kernel gives a pool."""
+
+    app: KernelQ
+    hostname: str
+    concurrency: int
+    queues: tuple[str, ...]
+
+    def lane(self, *, index: int = 0, consumer_id: str | None = None, tracker: Tracker | None = None) -> Lane:
+        """A lane that runs tasks one by one on the thread that calls its `run`.
+
+        With `consumer_id`, somebody else renews that consumer's lease (`keep`); without, this is seen to.
+        """
+
+    def new_consumer_id(self, index: int) -> str:
+        """A consumer id never used before."""
+
+    def keep(self, consumer_id: str) -> None:
+        """From now on renew the lease of this consumer, every third of it, on the keeper's thread."""
+
+    def drop(self, consumer_id: str) -> None:
+        """Stop renewing it."""
+
+    def bury(self, consumer_id: str, running: dict[str, Fate]) -> None:
+        """Settle what a dead consumer held: `running` (message key → fate) as they ended, the rest given back."""
+
+    def hold_fork(self) -> AbstractContextManager[None]:
+        """A context manager to fork under: no thread of the host is inside a client library then."""
+
+    def is_ready(self, index: int) -> None:
+        """Say that slot `index` consumes now; the worker is ready when each of them is."""
+
+
+class Pool(ABC):
+    """Where tasks run: one of the drivers ``solo``, ``threads``, ``prefork``, … Made as ``driver(host)``."""
+
+    limits: ClassVar[bool] = False
+    """Whether time limits can be kept."""
+    lanes: int = 1
+    """How many lanes there will be; the worker is ready when each of them is."""
+
+    def __init__(self, host: PoolHost) -> None:
+        self.host = host
+
+    @abstractmethod
+    def run(self) -> None:
+        """Run lanes until stopped. Called once, on the worker's main thread."""
+
+    @abstractmethod
+    def stop(self, how: Stop) -> None:
+        """Ask `run` to end; from any thread or an OS signal handler; may be called again, harder."""
+
+    def abandon(self) -> None:  # noqa: B027  (a hook for pools that can use it)
+        """Called inside the OS signal handler of a quick stop; may raise to break out of a task on the main thread."""

@@ -1,0 +1,65 @@
+"""The settings the kernel itself knows; plugins declare theirs by the hook `settings`."""
+
+from __future__ import annotations
+
+from .config import Option, Seconds
+
+EMBEDDED_URL = "sqlite:///kernelq.sqlite3"
+"""The broker and result backend of an app that names no broker: one file in the working directory."""
+
+_KERNEL = (
+    # --- engines
+    Option("broker_url", str, None, "where messages wait; default: one SQLite file in the working directory", ("BROKER_URL", "BROKER_HOST")),
+    Option("broker_connection_timeout", Seconds, 4.0, "seconds to wait for a connection to the broker", ("BROKER_CONNECTION_TIMEOUT",), 0),
+    Option("broker_transport_options", dict, {}, "options for the broker's driver", ("BROKER_TRANSPORT_OPTIONS",)),
+    Option("result_backend", str, None, "where outcomes are kept; default: with an embedded broker the same file, else nowhere", ("CELERY_RESULT_BACKEND",)),
+    Option("result_backend_transport_options", dict, {}, "options for the backend's driver", ("CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS",)),
+    # --- the app
+    Option("include", tuple, (), "modules the worker imports", ("CELERY_INCLUDE",)),
+    Option("imports", tuple, (), "modules the worker imports, before `include`", ("CELERY_IMPORTS",)),
+    Option("timezone", str, None, "zone of naive datetimes given as eta or expires; default UTC", ("CELERY_TIMEZONE",)),
+    Option("enable_utc", bool, True, "naive datetimes are UTC unless `timezone` is set", ("CELERY_ENABLE_UTC",)),
+    Option("plugins", tuple, (), "modules to load as plugins, by dotted name"),
+    Option("disable_plugins", tuple, (), "names of installed plugins to leave out"),
+    # --- bytes
+    Option("accept_content", tuple, ("json",), "serializers or content types a worker may decode", ("CELERY_ACCEPT_CONTENT",)),
+    Option("result_accept_content", tuple, None, "the same for results; default `accept_content`"),
+    Option("task_serializer", str, "json", "serializer of arguments", ("CELERY_TASK_SERIALIZER",)),
+    Option("result_serializer", str, "json", "serializer of results", ("CELERY_RESULT_SERIALIZER",)),
+    # --- tasks
+    Option("task_default_queue", str, "default", "the queue of tasks that name none", ("CELERY_DEFAULT_QUEUE",)),
+    Option("task_default_priority", int, 0, "0 to 9, the higher the sooner", (), 0),
+    Option("task_acks_late", bool, True, "acknowledge after the run, so that a crash repeats it", ("CELERY_ACKS_LATE",)),
+    Option("task_acks_on_failure", bool, True, "acknowledge failed tasks; off: to the dead letters"),
+    Option("task_acks_on_timeout", bool, True, "acknowledge tasks over their time limit; off: run them again"),
+    Option("task_max_crashes", int, 3, "crash recoveries of one message before it goes to the dead letters", (), 0),
+    Option("task_unknown_ttl", Seconds, 86_400.0, "seconds a message of an unknown task is parked before it goes to the dead letters", (), 0),
+    Option("task_track_started", bool, False, "store the state STARTED", ("CELERY_TRACK_STARTED", "CELERY_TASK_TRACK_STARTED")),
+    Option("task_ignore_result", bool, False, "keep no results unless a task says so", ("CELERY_IGNORE_RESULT",)),
+    Option("task_store_errors_even_if_ignored", bool, False, "keep failures of tasks whose results are ignored", ("CELERY_STORE_ERRORS_EVEN_IF_IGNORED",)),
+    Option("task_time_limit", Seconds, None, "seconds after which the process of a task is killed", ("CELERYD_TASK_TIME_LIMIT",), 0),
+    Option("task_soft_time_limit", Seconds, None, "seconds after which SoftTimeLimitExceeded is raised in the task", ("CELERYD_TASK_SOFT_TIME_LIMIT",), 0),
+    Option("task_publish_retry", bool, True, "try a publish again when the broker is away", ("CELERY_TASK_PUBLISH_RETRY",)),
+    Option(
+        "task_publish_retry_policy",
+        dict,
+        {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
+        "how often and after how many seconds",
+        ("CELERY_TASK_PUBLISH_RETRY_POLICY",),
+    ),
+    # --- results
+    Option("result_expires", Seconds, 86_400.0, "seconds a result is kept; 0 or None: for ever", ("CELERY_TASK_RESULT_EXPIRES",), 0, True),
+    Option("result_extended", bool, False, "keep name, arguments and queue with the result"),
+    # --- worker
+    Option("worker_concurrency", int, None, "processes or threads that run tasks; default: the number of CPUs", ("CELERYD_CONCURRENCY",), 0),
+    Option("worker_pool", str, "prefork", "prefork, threads, solo, or a plugin's", ("CELERYD_POOL",)),
+    Option("worker_lease", Seconds, 15.0, "seconds after which a worker's silence gives its messages to others", ("visibility_timeout",), 0.1),
+    Option("worker_batch", int, 200, "most messages a lane holds unsettled", (), 1),
+    Option("worker_settle_delay", Seconds, 0.01, "seconds an outcome may wait for company before it is stored and acknowledged", (), 0),
+    Option("worker_long_task", Seconds, 0.05, "seconds a task runs before the messages waiting behind it are given to other lanes", (), 0),
+    Option("worker_shutdown_timeout", Seconds, None, "seconds a warm stop waits for running tasks; default: as long as they take", (), 0),
+    Option("worker_max_tasks_per_child", int, None, "tasks after which a child is replaced", ("CELERYD_MAX_TASKS_PER_CHILD",), 1),
+    Option("worker_max_memory_per_child", int, None, "KiB of resident memory after which a child is replaced", ("CELERYD_MAX_MEMORY_PER_CHILD",), 1),
+)  # fmt: skip
+
+KERNEL_SETTINGS: dict[str, Option] = {option.name: option for option in _KERNEL}

@@ -1,0 +1,120 @@
+"""The settler: the one place where what attempts caused is committed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from .broker import Consumer, Delivery, Transition
+from .message import Message
+from .store import Effect, Store
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+log = logging.getLogger("kernelq.worker")
+
+
+class Settler:
+    """Commits transitions of one consumer. Used by one thread at a time.
+
+    Where a store shares the broker's engine, its effects go into the consumer's own settlement and all becomes
+    visible at once. Elsewhere the order is: successors, effects, settlement. Each is idempotent, so
+    settling again after an error repeats and never loses.
+    """
+
+    def __init__(self, app: KernelQ, consumer: Consumer) -> None:
+        self._app = app
+        self._consumer = consumer
+        self._engine = app.broker.engine
+
+    def settle(self, transitions: Sequence[Transition]) -> list[Delivery]:
+        """Commit; return the deliveries whose attempt was refused because its lease had ended."""
+        if not all(self._is_shared(effect) for transition in transitions for effect in transition.effects):
+            transitions, lost = self._settle_apart(transitions)
+            if lost:
+                return self._report(lost)
+        return self._report([transition.delivery for transition in self._consumer.settle(transitions)])
+
+    def detached(self, successors: Sequence[Message], effects: Sequence[Effect]) -> None:
+        """Do what an attempt caused whose delivery was acknowledged before it ran."""
+        self._publish(successors)
+        self._apply(effects)
+
+    def _settle_apart(self, transitions: Sequence[Transition]) -> tuple[Sequence[Transition], list[Delivery]]:
+        # The lease is renewed first: for its whole length nobody else can hold these deliveries, so
+        # what follows cannot come from a stale attempt.
+        if self._app.broker.renew([self._consumer.id]):
+            return [], [transition.delivery for transition in transitions]
+        self._publish([message for transition in transitions for message in transition.successors])
+        self._apply(
+            [effect for transition in transitions for effect in transition.effects if not self._is_shared(effect)]
+        )
+        rest = [
+            replace(
+                transition,
+                successors=(),
+                effects=tuple(effect for effect in transition.effects if self._is_shared(effect)),
+            )
+            for transition in transitions
+        ]
+        return rest, []
+
+    def _is_shared(self, effect: Effect) -> bool:
+        return self._engine is not None and effect.store.engine is self._engine
+
+    def _publish(self, messages: Sequence[Message]) -> None:
+        if messages:
+            self._app.broker.publish(messages)
+
+    def _apply(self, effects: Sequence[Effect]) -> None:
+        by_store: dict[int, tuple[Store, list[Any]]] = {}
+        for effect in effects:
+            by_store.setdefault(id(effect.store), (effect.store, []))[1].append(effect.op)
+        for store, ops in by_store.values():
+            self._publish(store.apply(ops))
+
+    def _report(self, refused: list[Delivery]) -> list[Delivery]:
+        for delivery in refused:
+            name = getattr(delivery.message, "task", "message")
+            log.warning(
+                "attempt %d of %s[%s] was refused: its lease had ended, somebody else runs it now",
+                delivery.fence,
+                name,
+                getattr(delivery.message, "id", "?"),
+            )
+        return refused
+
+
+class Held:
+    """Transitions that wait, a few milliseconds, to be committed together.
+
+    One thread adds, another may take at the same time: a deque's ends are safe without a lock.
+    """
+
+    def __init__(self) -> None:
+        self._transitions: deque[Transition] = deque()
+        self.since = 0.0
+        """When the first of them came, monotonic seconds."""
+
+    def __len__(self) -> int:
+        return len(self._transitions)
+
+    def add(self, transition: Transition) -> None:
+        """Keep one more."""
+        if not self._transitions:
+            self.since = time.monotonic()
+        self._transitions.append(transition)
+
+    def take(self) -> list[Transition]:
+        """All that wait now; they are the caller's."""
+        return [self._transitions.popleft() for _ in range(len(self._transitions))]
+
+    def put_back(self, transitions: Sequence[Transition]) -> None:
+        """Keep what could not be committed; before everything that came since."""
+        self._transitions.extendleft(reversed(transitions))

@@ -1,0 +1,98 @@
+"""Stores: what keeps data that the end of an attempt may change; the result backend is one.
+
+A store on the broker's own engine has its changes committed together with the settlement.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from .engine import Engine
+from .message import Message
+from .outcome import Outcome
+
+
+class Effect(msgspec.Struct, frozen=True, gc=False):
+    """One thing to be done to a store because an attempt ended; `op` is what that store understands.
+
+    A backend understands an `Outcome` (store it). Lock stores and fan-in counters document theirs.
+    """
+
+    store: Store
+    op: Any
+
+
+class Store(ABC):
+    """Anything that keeps data an attempt's end may change: backends, lock stores, counters."""
+
+    engine: Engine | None = None
+
+    @abstractmethod
+    def apply(self, ops: Sequence[Any]) -> Sequence[Message]:
+        """Do all operations in one round trip; return messages that follow from them.
+
+        Idempotent: the same operations may come again after a crash.
+        """
+
+    def apply_within(self, handle: Any, ops: Sequence[Any]) -> Sequence[Message]:
+        """The same inside the broker's transaction on the shared engine.
+
+        `handle` is what the family gives: ``sql`` the SQLAlchemy Connection, ``memory`` None (the
+        engine's lock is held). Called only when `engine` is the broker's.
+        """
+        raise NotImplementedError
+
+
+class Watch(ABC):
+    """Waiting for the outcomes of some tasks; a context manager, used by one thread."""
+
+    @abstractmethod
+    def changes(self, timeout: float) -> list[Outcome]:
+        """Outcomes new since the last call, waiting at most `timeout` seconds for the first.
+
+        The first call gives what is already stored. A state that was overwritten before it was
+        seen may be left out; the last one never is.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop waiting."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Backend(Store):
+    """The driver that keeps outcomes by task id. Made as ``driver(app, url)``; thread-safe, fork-safe.
+
+    Keeps the rule of `kernelq.outcome.accepts` on every write. `ops` are `Outcome`s.
+    """
+
+    @abstractmethod
+    def get_many(self, ids: Collection[str]) -> dict[str, Outcome]:
+        """What is stored of these tasks; unknown and outlived ones are left out."""
+
+    @abstractmethod
+    def watch(self, ids: Collection[str]) -> Watch:
+        """Wait for changes of these tasks' outcomes."""
+
+    @abstractmethod
+    def forget(self, ids: Collection[str]) -> None:
+        """Drop the outcomes of these tasks."""
+
+    def cleanup(self) -> int:
+        """Drop outcomes that have outlived their `ttl`; return how many. Called now and then by workers."""
+        return 0
+
+    def close(self) -> None:
+        """Close connections; the next use opens new ones."""

@@ -1,0 +1,84 @@
+"""The SQL backend: outcomes by task id, under the rule of who may overwrite what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from kernelq.contracts import Backend, Engine, Message, Outcome, SqlEngine
+from sqlalchemy import delete, select
+
+from .errors import backend_errors, read_outcome
+from .statements import CHUNK, row_of, statements_of
+from .tables import metadata, results
+from .watch import CHANNEL, SqlWatch
+
+if TYPE_CHECKING:
+    from kernelq import KernelQ
+
+_CLEANED_AT_ONCE = 5000
+"""Rows dropped in one transaction: some 20 ms, in which nobody else writes."""
+
+
+class SqlBackend(Backend):
+    """Outcomes in the table of an SQL engine. `now` is the clock of `ttl`; tests set it."""
+
+    engine: Engine
+
+    def __init__(self, app: KernelQ, url: str, *, now: Callable[[], float] = time.time) -> None:
+        self.engine = app.engine(url)
+        self.now = now
+        self._sql = cast(SqlEngine, self.engine)
+        self._statements = statements_of(self._sql.dialect)
+        self._sql.create(metadata)
+
+    def apply(self, ops: Sequence[Outcome]) -> Sequence[Message]:
+        with backend_errors(), self._sql.begin() as connection:
+            return self._store(connection, ops)
+
+    def apply_within(self, handle: Any, ops: Sequence[Outcome]) -> Sequence[Message]:
+        return self._store(handle, ops)
+
+    def get_many(self, ids: Collection[str]) -> dict[str, Outcome]:
+        with backend_errors():
+            blobs = self._load(ids)
+        return {task_id: read_outcome(task_id, blob) for task_id, blob in blobs.items()}
+
+    def watch(self, ids: Collection[str]) -> SqlWatch:
+        return SqlWatch(self._sql, self._load, ids)
+
+    def forget(self, ids: Collection[str]) -> None:
+        with backend_errors(), self._sql.begin() as connection:
+            for chunk in _chunks(ids):
+                connection.execute(delete(results).where(results.c.task.in_(chunk)))
+
+    def cleanup(self) -> int:
+        outlived = select(results.c.task).where(results.c.expires_at <= self.now()).limit(_CLEANED_AT_ONCE)
+        dropped = 0
+        while True:
+            with backend_errors(), self._sql.begin() as connection:
+                some = connection.execute(delete(results).where(results.c.task.in_(outlived))).rowcount
+            if not some:
+                return dropped
+            dropped += some
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def _store(self, connection: Any, outcomes: Sequence[Outcome]) -> Sequence[Message]:
+        now = self.now()
+        self._statements.store(connection, [row_of(outcome, now) for outcome in outcomes], now)
+        self._sql.notify(connection, CHANNEL)
+        return ()
+
+    def _load(self, ids: Collection[str]) -> dict[str, bytes]:
+        now = self.now()
+        with self._sql.read() as connection:
+            rows = [self._statements.load(connection, chunk, now) for chunk in _chunks(ids)]
+        return {task_id: blob for found in rows for task_id, blob in found}
+
+
+def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
+    listed = list(ids)
+    return (listed[i : i + CHUNK] for i in range(0, len(listed), CHUNK))

@@ -1,0 +1,115 @@
+"""What the broker asks of a dialect: the statements on the way of every message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol
+
+from kernelq.contracts import ImproperlyConfigured, Message, pack
+
+PROMOTED_AT_ONCE = 1000
+"""Delayed messages made ready by one claim at most: some 5 ms, so that a crowd that becomes due at one
+moment blocks no writer for long."""
+
+PRIORITIES = 10
+
+Row = tuple[str, str, int, float, float, bytes]
+"""key, queue, priority, due_at, published_at, blob"""
+
+Claim = tuple[Any, str, int]
+"""seq, holder and fence: what a settlement must match."""
+
+_DIALECTS = {"sqlite": "sqlite:SqliteStatements"}
+"""SQLAlchemy's name of the dialect → module of this folder and class."""
+
+
+class Claimed(NamedTuple):
+    """One message as it is handed out."""
+
+    seq: int
+    queue: str
+    fence: int
+    crashes: int
+    suspect: int
+    blob: Any
+    """Bytes, or whatever else a damaged row holds."""
+
+
+class Glance(NamedTuple):
+    """What a look without claiming saw; instants of the engine's clock."""
+
+    is_ready: bool
+    next_due_at: float | None
+    """When the next delayed message becomes ready, of any queue."""
+    next_lease_ends_at: float | None
+    """When the next lease ends, of any consumer."""
+    own_lease_ends_at: float | None
+
+
+class Statements(Protocol):
+    """One dialect's statements. `connection` is SQLAlchemy's, in a transaction of the engine."""
+
+    def insert(self, connection: Any, rows: Sequence[Row]) -> None:
+        """Add messages, in order, but for those whose key is there."""
+
+    def glance(self, connection: Any, consumer_id: str, queues: Sequence[str]) -> Glance:
+        """See whether there is something to claim, and when there may be. Needs no transaction."""
+
+    def take_back(self, connection: Any, now: float) -> bool:
+        """Forget the consumers whose lease ended and free what they held; whether that was anything.
+
+        What a lost consumer held becomes suspect; a suspect that was marked as started is charged a crash.
+        """
+
+    def extend_lease(self, connection: Any, consumer_id: str, lease: float, queues: Sequence[str], now: float) -> None:
+        """Begin or renew a lease."""
+
+    def promote(self, connection: Any, now: float) -> None:
+        """Make up to `PROMOTED_AT_ONCE` messages ready that have been delayed until now."""
+
+    def claim(self, connection: Any, holder: str, queues: Sequence[str], limit: int) -> list[Claimed]:
+        """Lease up to `limit` ready messages: highest priority first, then oldest."""
+
+    def acknowledge(self, connection: Any, claims: Sequence[Claim]) -> int:
+        """Delete held messages; return how many were held so."""
+
+    def release(self, connection: Any, claims: Sequence[Claim], *, crashes: int = 0) -> int:
+        """Give held messages back to their places, with more `crashes` charged; return how many."""
+
+    def park(self, connection: Any, claims: Sequence[tuple[float, Any, str, int]]) -> int:
+        """Give held messages back until an instant (first of each tuple); return how many."""
+
+    def bury(self, connection: Any, claims: Sequence[tuple[str, Any, str, int]], now: float) -> int:
+        """Move held messages to the dead letters with a reason (first of each tuple); return how many."""
+
+    def mark_started(self, connection: Any, claims: Sequence[Claim]) -> None:
+        """Write down that these held messages begin to run."""
+
+    def revive(self, connection: Any, seqs: Sequence[int], now: float) -> int:
+        """Move dead letters back among the messages, but for those whose key is there; return how many there were."""
+
+
+def statements_of(dialect: str) -> Statements:
+    """The statements of a dialect, by SQLAlchemy's name."""
+    home = _DIALECTS.get(dialect)
+    if home is None:
+        raise ImproperlyConfigured(
+            f"no SQL broker for dialect {dialect!r}; expected one of: {', '.join(sorted(_DIALECTS))}"
+        )
+    module, _, name = home.partition(":")
+    found: type[Statements] = getattr(import_module(f".{module}", __package__), name)
+    return found()
+
+
+def row_of(message: Message, now: float) -> Row:
+    """The row of a message published now."""
+    eta = message.eta
+    return (
+        message.key,
+        message.queue,
+        min(max(message.priority, 0), PRIORITIES - 1),
+        eta if eta is not None and eta > now else 0.0,
+        now,
+        pack(message),
+    )

@@ -1,0 +1,173 @@
+"""The lane with slots: one consume loop whose tasks run on other threads.
+
+The loop's thread owns the consumer: it fetches for free slots, and settles what the slots have finished.
+A slot that finishes wakes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .broker import Consumer, Delivery, Transition, Verdict
+from .execute import Executor
+from .lane import FETCH_WAIT, UNAVAILABLE
+from .pool import Stop
+from .retry import intervals
+from .settler import Held, Settler
+
+if TYPE_CHECKING:
+    from .app import KernelQ
+
+log = logging.getLogger("kernelq.worker")
+
+
+class SlotLane:
+    """Consumes `queues` under the lease `consumer_id`; `submit` hands a callable to one of `slots` threads."""
+
+    def __init__(
+        self,
+        app: KernelQ,
+        *,
+        hostname: str,
+        queues: tuple[str, ...],
+        consumer_id: str,
+        submit: Callable[[Callable[[], None]], None],
+        slots: int,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._app = app
+        self._hostname = hostname
+        self._queues = queues
+        self._id = consumer_id
+        self._submit = submit
+        self._slots = slots
+        self._on_ready = on_ready
+        self._stop = Stop.NOT
+        self._held = Held()
+        self._running: dict[int, Delivery] = {}  # fetched and not finished; written by the loop and the slots
+        self._changed = threading.Condition()
+        self._settling = threading.RLock()  # held around every use of the consumer, except fetch
+        self._consumer: Consumer | None = None
+        self._settler: Settler | None = None
+        self._executor: Executor | None = None
+
+    def run(self) -> None:
+        """Consume until stopped; then let what runs finish, unless the stop is quick."""
+        waits = intervals(0.05, 0.25, 3.0)
+        while not self._stop:
+            try:
+                self._consume()
+            except UNAVAILABLE as error:
+                self._consumer = None  # made anew; what it held stays leased to the same id
+                wait = next(waits)
+                log.warning("lost the broker or the backend, trying again in %.1f s: %s", wait, error)
+                with self._changed:
+                    self._changed.wait_for(lambda: bool(self._stop), wait)
+        self._finish()
+
+    def stop(self, how: Stop) -> None:
+        """End `run`. From any thread."""
+        self._stop = max(self._stop, how)
+        self._wake()
+
+    def _consume(self) -> None:
+        consumer = self._open()
+        while not self._stop:
+            self._flush()
+            free = self._slots - len(self._running)
+            if free <= 0:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stop or len(self._held) or len(self._running) < self._slots)
+                continue
+            for delivery in consumer.fetch(free, FETCH_WAIT):
+                self._running[id(delivery)] = delivery
+                self._submit(self._work_of(delivery))
+
+    def _work_of(self, delivery: Delivery) -> Callable[[], None]:
+        executor = self._executor
+        assert executor is not None
+
+        def work() -> None:
+            try:
+                if self._stop is Stop.QUICK:
+                    transition: Transition | None = Transition(delivery=delivery, verdict=Verdict.REQUEUE)
+                else:
+                    transition = executor.run(delivery)
+            except Exception:
+                # Kept leased: it comes back when this lane closes, and nothing of it was committed.
+                log.exception("a slot failed around a task")
+                transition = None
+            self._running.pop(id(delivery), None)
+            if transition is not None:
+                self._held.add(transition)
+            self._wake()
+
+        return work
+
+    def _wake(self) -> None:
+        consumer = self._consumer
+        if consumer is not None:
+            consumer.wake()
+        with self._changed:
+            self._changed.notify_all()
+
+    # --- settling; any thread
+
+    def commit(self, transition: Transition) -> bool:
+        """Settle one transition now; False when it was refused."""
+        with self._settling:
+            assert self._settler is not None
+            return not self._settler.settle([transition])
+
+    def commit_detached(self, transition: Transition) -> None:
+        """Publish and store what an attempt caused whose delivery is acknowledged already."""
+        with self._settling:
+            assert self._settler is not None
+            self._settler.detached(transition.successors, transition.effects)
+
+    def mark_started(self, delivery: Delivery) -> None:
+        """Write down that this delivery begins to run."""
+        with self._settling:
+            assert self._consumer is not None
+            self._consumer.mark_started([delivery])
+
+    def _flush(self) -> None:
+        with self._settling:
+            taken = self._held.take()
+            if not taken:
+                return
+            assert self._settler is not None
+            try:
+                self._settler.settle(taken)
+            except BaseException:
+                self._held.put_back(taken)  # settled again once the engine is back
+                raise
+
+    # --- the consumer
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = self._app.broker.consumer(self._queues, id=self._id, lease=self._app.conf.worker_lease)
+            self._settler = Settler(self._app, self._consumer)
+            self._executor = Executor(self._app, self._hostname, self)
+            self._on_ready()
+        return self._consumer
+
+    def _finish(self) -> None:
+        if self._consumer is None:
+            return
+        try:
+            while self._stop is not Stop.QUICK and (self._running or self._held):
+                self._flush()
+                with self._changed:
+                    self._changed.wait_for(
+                        lambda: self._stop is Stop.QUICK or not self._running or len(self._held), 1.0
+                    )
+            self._flush()
+            self._consumer.close()
+        except UNAVAILABLE as error:
+            log.warning("could not give everything back; it is run again when the lease ends: %s", error)
+        self._consumer = None
