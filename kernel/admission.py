@@ -13,16 +13,14 @@ from .context import Context, Ending
 from .errors import (
     ContentDisallowed,
     DecodeError,
-    DriverNotFound,
     InvalidTaskError,
+    KernelQError,
     NotRegistered,
     TaskRevokedError,
     WorkerLostError,
 )
-from .failure import describe
 from .message import Message, Undecodable
-from .outcome import Outcome, fence_of
-from .store import Effect
+from .record import Recorder
 
 if TYPE_CHECKING:
     from .app import KernelQ
@@ -43,10 +41,11 @@ class Admit:
         self._plugins = app.plugins
         self._hostname = hostname
         self._now = now
-        self._backend = app.backend if app.backend_url else None
         self._tasks = app.tasks
-        self._max_crashes = app.conf.task_max_crashes
-        self._accepted = _content_types(app)
+        self._record = Recorder(app, hostname)
+        self._max_crashes: int = app.conf.task_max_crashes
+        accepted = [app.serializer(name) for name in app.conf.accept_content]
+        self._accepted = {serializer.content_type: serializer for serializer in accepted}
 
     def __call__(self, delivery: Delivery) -> Transition | tuple[Task[..., Any], Context]:
         """Admit a delivery: what to run, or how it ends unrun."""
@@ -57,63 +56,50 @@ class Admit:
         if task is None:
             return self._unknown(delivery, message)
         if delivery.crashes > self._max_crashes:
-            return self.crashed(delivery, message)
+            error = WorkerLostError(f"the process running {message.task} died {delivery.crashes} times")
+            log.error("task %s[%s] goes to the dead letters: %s", message.task, message.id, error)
+            return self.end(delivery, message, states.FAILURE, error, "crashed", Verdict.DEAD)
         if message.expires is not None and message.expires <= self._now():
             return self._expired(delivery, message, task)
         try:
             args, kwargs, embed = self._decode(message)
-        except (DecodeError, ContentDisallowed, InvalidTaskError, DriverNotFound) as error:
+        except (KernelQError, TypeError, ValueError) as error:
             return self._undecodable(delivery, message, error)
+        request = Context(message, args, kwargs, embed, delivery=delivery, hostname=self._hostname)
         if self._plugins.heard("task_received"):
             self._plugins.notify(
                 "task_received", app=self._app, message=message, delivery=delivery, hostname=self._hostname
             )
-        log.debug("task %s[%s] received", message.task, message.id)
-        return task, Context(message, args, kwargs, embed, delivery=delivery, hostname=self._hostname)
+        return task, request
 
     def _decode(self, message: Message) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
         serializer = self._accepted.get(message.content_type)
         if serializer is None:
+            accepted = ", ".join(self._app.conf.accept_content)
             raise ContentDisallowed(
-                f"content type {message.content_type!r} is not accepted here (accept_content: "
-                f"{', '.join(self._app.conf.accept_content)})"
+                f"content type {message.content_type!r} is not accepted here (accept_content: {accepted})"
             )
-        try:
-            args, kwargs, embed = serializer.loads(message.body)
-        except (TypeError, ValueError) as error:
-            raise InvalidTaskError(
-                f"expected a body of [args, kwargs, callbacks], got something else: {error}"
-            ) from error
-        if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
+        args, kwargs, embed = serializer.loads(message.body)
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
             raise InvalidTaskError("expected a body of [list, mapping, mapping]")
-        return list(args), kwargs, embed or {}
-
-    # --- endings without a run
+        return args, kwargs, embed
 
     def _undecodable(self, delivery: Delivery, message: Message | Undecodable, error: Exception) -> Transition:
-        log.error("message in %s goes to the dead letters: %s", delivery.queue, error)
+        log.error("a message in %s goes to the dead letters: %s", delivery.queue, error)
         self._plugins.notify("task_rejected", app=self._app, message=message, hostname=self._hostname, exc=error)
         if isinstance(message, Undecodable):
             return Transition(delivery=delivery, verdict=Verdict.DEAD, reason=f"undecodable: {error}")
-        return self.end(delivery, message, states.FAILURE, error, "undecodable", verdict=Verdict.DEAD)
+        return self.end(delivery, message, states.FAILURE, error, "undecodable", Verdict.DEAD)
 
     def _unknown(self, delivery: Delivery, message: Message) -> Transition:
         error = NotRegistered(f"no task {message.task!r} is registered here")
         self._plugins.notify("task_unknown", app=self._app, message=message, hostname=self._hostname, exc=error)
         since = max(message.sent_at or 0.0, message.eta or 0.0)
-        age = self._now() - since if since else 0.0
-        if age > self._app.conf.task_unknown_ttl:
-            log.error(
-                "task %s[%s] goes to the dead letters: no worker knew it for %.0f s", message.task, message.id, age
-            )
-            return self.end(delivery, message, states.FAILURE, error, "unknown", verdict=Verdict.DEAD)
+        if since and self._now() - since > self._app.conf.task_unknown_ttl:
+            log.error("task %s[%s] goes to the dead letters: no worker ever knew it", message.task, message.id)
+            return self.end(delivery, message, states.FAILURE, error, "unknown", Verdict.DEAD)
         delay = min(PARKED_MOST, PARKED_FIRST * 2.0 ** min(delivery.fence - 1, 10))
-        log.error(
-            "no task %r is registered here; its message %s is parked for %.0f s. Is the module that defines it imported?",
-            message.task,
-            message.id,
-            delay,
-        )
+        log.error("%s; message %s is parked for %.0f s. Is its module imported?", error, message.id, delay)
         return Transition(delivery=delivery, verdict=Verdict.PARK, delay=delay)
 
     def _expired(self, delivery: Delivery, message: Message, task: Task[..., Any]) -> Transition:
@@ -123,15 +109,7 @@ class Admit:
             self._plugins.notify(
                 "task_revoked", app=self._app, task=task, request=request, terminated=False, signum=None, expired=True
             )
-        return self.end(delivery, message, states.REVOKED, TaskRevokedError("expired"), "expired", task=task)
-
-    def crashed(self, delivery: Delivery, message: Message, detail: str = "") -> Transition:
-        """The end of a message whose process died too often."""
-        error = WorkerLostError(
-            f"the process running {message.task} died {delivery.crashes} times{f' ({detail})' if detail else ''}"
-        )
-        log.error("task %s[%s] goes to the dead letters: %s", message.task, message.id, error)
-        return self.end(delivery, message, states.FAILURE, error, "crashed", verdict=Verdict.DEAD)
+        return self.end(delivery, message, states.REVOKED, TaskRevokedError("expired"), "expired")
 
     def end(
         self,
@@ -140,16 +118,15 @@ class Admit:
         state: str,
         error: BaseException,
         reason: str,
-        *,
         verdict: Verdict = Verdict.ACK,
-        task: Task[..., Any] | None = None,
     ) -> Transition:
-        """The transition of a message that ends without its task returning or raising."""
-        task = task or self._tasks.get(message.task)
-        outcome = self._outcome(delivery, message, state, error, reason)
-        effects: tuple[Effect, ...] = ()
-        if outcome is not None and self._backend is not None:
-            effects = (Effect(self._backend, outcome),)
+        """The transition of a message that ends without its task returning or raising.
+
+        Its outcome is stored even when results are ignored: what ends unseen must not disappear in silence.
+        """
+        task = self._tasks.get(message.task)
+        outcome = self._record.make(message, delivery.fence, state, error, reason)
+        effects = self._record.effects(outcome)
         successors: tuple[Message, ...] = ()
         if self._plugins.heard("advance"):
             ending = Ending(
@@ -170,33 +147,3 @@ class Admit:
             )
         why = reason if verdict is Verdict.DEAD else ""
         return Transition(delivery=delivery, verdict=verdict, reason=why, successors=successors, effects=effects)
-
-    def _outcome(
-        self, delivery: Delivery, message: Message, state: str, error: BaseException, reason: str
-    ) -> Outcome | None:
-        # Stored even when results are ignored: a task that ends unseen must not disappear in silence.
-        if self._backend is None:
-            return None
-        serializer = self._app.serializer(self._app.conf.result_serializer)
-        return Outcome(
-            id=message.id,
-            state=state,
-            fence=fence_of(message.retries, delivery.fence),
-            value=serializer.dumps(describe(error)),
-            content_type=serializer.content_type,
-            reason=reason,
-            task=message.task,
-            worker=self._hostname,
-            retries=message.retries,
-            done_at=self._now(),
-            ttl=self._app.conf.result_expires or None,
-            parent_id=message.parent_id,
-            root_id=message.root_id,
-            group_id=message.group,
-        )
-
-
-def _content_types(app: KernelQ) -> dict[str, Any]:
-    """Content type → serializer, of what `accept_content` names."""
-    serializers = [app.serializer(name) for name in app.conf.accept_content]
-    return {serializer.content_type: serializer for serializer in serializers}

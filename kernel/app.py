@@ -71,7 +71,7 @@ class KernelQ:
         self.publisher = Publisher(self)
         self._lock = threading.RLock()
         self._plugins: Registry | None = None
-        self._disabled: tuple[str, ...] = ()
+        self.disabled: tuple[str, ...] = ()
         self._extra_plugins: list[tuple[object, str | None]] = []
         self._tasks = TaskRegistry()
         self._discoveries: list[Callable[[], None]] = []
@@ -99,7 +99,9 @@ class KernelQ:
         """Take settings from the module an environment variable names; False when it is not set and `silent`."""
         name = os.environ.get(variable)
         if not name and not silent:
-            raise ImproperlyConfigured(f"the environment variable {variable!r} is not set; it names the module of settings")
+            raise ImproperlyConfigured(
+                f"the environment variable {variable!r} is not set; it names the module of settings"
+            )
         if name:
             self.config_from_object(name, silent=silent, force=force)
         return bool(name)
@@ -129,11 +131,16 @@ class KernelQ:
         assert self._plugins is not None
         return self._plugins
 
+    @property
+    def has_plugins(self) -> bool:
+        """Whether the plugins are loaded already."""
+        return self._plugins is not None
+
     def _load_plugins(self) -> None:
         early = self.conf.layers.early
         registry = Registry()
-        self._disabled = early("disable_plugins")
-        registry.load(early("plugins"), self._disabled)
+        self.disabled = early("disable_plugins")
+        registry.load(early("plugins"), self.disabled)
         for plugin, name in self._extra_plugins:
             registry.register(plugin, name)
         self._plugins = registry
@@ -151,7 +158,7 @@ class KernelQ:
             made: Engine | None = self.plugins.hook.make_engine(app=self, url=url)
             if made is not None:
                 return self._engines.setdefault(url, made)
-            driver = drivers.load_for_url("engine", url, disabled=self._disabled)
+            driver = drivers.load_for_url("engine", url, disabled=self.disabled)
             key = f"{driver.family}:{driver.canonical(url)}"
             if key not in self._engines:
                 self._engines[key] = driver(url)
@@ -193,7 +200,7 @@ class KernelQ:
 
     def _driver(self, kind: str, url: str) -> Any:
         made = getattr(self.plugins.hook, f"make_{kind}")(app=self, url=url)
-        return drivers.load_for_url(kind, url, disabled=self._disabled)(self, url) if made is None else made
+        return drivers.load_for_url(kind, url, disabled=self.disabled)(self, url) if made is None else made
 
     def serializer(self, name: str) -> Serializer:
         """The serializer of a name or content type, made on first use; raises `DriverNotFound`."""
@@ -205,7 +212,7 @@ class KernelQ:
 
     def _find_serializer(self, name: str) -> Serializer:
         names = [name] if "/" not in name else sorted(drivers.offered("serializer"))
-        for candidate in (drivers.load("serializer", one, disabled=self._disabled) for one in names):
+        for candidate in (drivers.load("serializer", one, disabled=self.disabled) for one in names):
             if name in (candidate.name, candidate.content_type):
                 made: Serializer = candidate()
                 return made
@@ -265,7 +272,10 @@ class KernelQ:
         return self._tasks.add(instance, replace=True)
 
     def autodiscover_tasks(
-        self, packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None = "tasks", force: bool = False
+        self,
+        packages: Iterable[str] | Callable[[], Iterable[str]],
+        related_name: str | None = "tasks",
+        force: bool = False,
     ) -> None:
         """Import ``<package>.<related_name>`` of every package when the worker starts, or now with `force`."""
 

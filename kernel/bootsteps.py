@@ -57,8 +57,6 @@ class Step:
     provides: ClassVar[Key[Any] | None] = None
     reconnects: ClassVar[bool] = False
     """It gets over the loss of what it requires by itself: a restart leaves it, and what hangs on it, alone."""
-    conditional: ClassVar[bool] = False
-    """Drawn as one that may be left out."""
     enabled: bool = True
     obj: Any = None
     """What `create` returned."""
@@ -86,9 +84,6 @@ class Step:
 
     def start(self, parent: Any) -> Any:
         """Begin; return the value this step `provides`. May be called again after `stop`."""
-
-    def close(self, parent: Any) -> None:
-        """Told, in the order of starting, that the whole blueprint is about to stop."""
 
     def stop(self, parent: Any) -> None:
         """End; what this step requires is still running."""
@@ -123,8 +118,8 @@ class ConsumerStep(StartStopStep):
 class Blueprint:
     """Steps in order, to be started for a parent (the worker), restarted in part, and stopped for good.
 
-    One thread at a time starts and restarts. `stop` may come from any thread or an OS signal handler, also in
-    the midst of either: the step under way is finished, no other begins, and all are stopped.
+    One thread at a time starts and restarts. `stop` may come from any other thread, also in the midst of either: the
+    step under way is finished, no other begins, and all are stopped.
     """
 
     def __init__(self, name: str, steps: Iterable[type[Step]]) -> None:
@@ -146,11 +141,8 @@ class Blueprint:
         """Those that take part, in order; made by `start`."""
         self._started: set[Step] = set()
         self._values: dict[Key[Any], Any] = {}
-        # Held while steps start or stop. A thread that gets it and finds `_busy` set is in a signal handler
-        # that interrupted that very work, so it leaves the stopping to what it interrupted.
-        self._turn = threading.RLock()
-        self._busy = False
-        self._stop_asked = self._stop_left = self._is_urgent = False
+        self._turn = threading.RLock()  # held while steps start or stop
+        self._stop_asked = self._is_urgent = False
 
     def __getitem__(self, key: Key[T]) -> T:
         """The value its provider gave; `KeyError` when that is not started."""
@@ -163,7 +155,7 @@ class Blueprint:
             StepFailed: one could not be made or started; those before it were stopped, in reverse.
             ImproperlyConfigured: one requires the key of one that was left out.
         """
-        with self._driving(parent):
+        with self._turn:
             self.steps = self._made(parent, options)
             self._start(self.steps, parent)
         return not self._stop_asked
@@ -180,7 +172,7 @@ class Blueprint:
             if not kind.reconnects and not affected.isdisjoint(self._needs[kind]):
                 affected.add(kind)
         steps = [step for step in self.steps if type(step) in affected]
-        with self._driving(parent):
+        with self._turn:
             self._stop(steps, parent)
             self._start(steps, parent)
         return not self._stop_asked
@@ -188,26 +180,18 @@ class Blueprint:
     def stop(self, parent: Any, *, terminate: bool = False) -> None:
         """Stop every started step, in reverse; `terminate` ends at once those that are still to be stopped.
 
-        A step that cannot stop is logged, the others still stop. From a signal handler that interrupts
-        one of these calls it returns at once, and that call stops everything.
+        A step that cannot stop is logged, the others still stop.
         """
         self._is_urgent = self._is_urgent or terminate
         self._stop_asked = True
         with self._turn:
-            if self._busy:
-                self._stop_left = True
-                return
-            with self._driving(parent):
-                for step in self.steps:
-                    if step in self._started:
-                        self._end(step, "close", parent)
-                self._stop(self.steps, parent)
+            self._stop(self.steps, parent)
 
     def as_text(self) -> str:
         """The order of starting, a line a step, with what it requires and provides."""
         lines = [f"blueprint {self.name}"]
         for number, step in enumerate(self.order, 1):
-            line = f"{number:3}. {step.label or step.name}{' (conditional)' if step.conditional else ''}"
+            line = f"{number:3}. {step.label or step.name}"
             if self._needs[step]:
                 line += "; requires " + ", ".join(need.label or need.name for need in self._needs[step])
             lines.append(line + (f"; provides {step.provides.name}" if step.provides else ""))
@@ -215,21 +199,9 @@ class Blueprint:
 
     def as_dot(self) -> str:
         """The graph for Graphviz: an arrow from each step to each that it requires."""
-        lines = [f"  {_drawn(step)}{' [style=dashed]' if step.conditional else ''};" for step in self.order]
+        lines = [f"  {_drawn(step)};" for step in self.order]
         lines += [f"  {_drawn(step)} -> {_drawn(need)};" for step in self.order for need in self._needs[step]]
         return "\n".join([f"digraph {json.dumps(self.name)} {{", *lines, "}"])
-
-    @contextmanager
-    def _driving(self, parent: Any) -> Iterator[None]:
-        with self._turn:
-            self._busy = True
-            try:
-                yield
-            finally:
-                self._busy = False
-                if self._stop_left:
-                    self._stop_left = False
-                    self.stop(parent)
 
     def _made(self, parent: Any, options: dict[str, Any]) -> list[Step]:
         steps = []
@@ -265,16 +237,12 @@ class Blueprint:
         for step in reversed(steps):
             if step in self._started:
                 self._started.discard(step)
-                self._end(step, "terminate" if self._is_urgent else "stop", parent)
+                try:
+                    (step.terminate if self._is_urgent else step.stop)(parent)
+                except Exception:
+                    log.exception("bootstep %s could not stop", step.name)
                 if step.provides is not None:
                     del self._values[step.provides]
-
-    def _end(self, step: Step, how: str, parent: Any) -> None:
-        log.debug("bootstep %s: %s", step.name, how)
-        try:
-            getattr(step, how)(parent)
-        except Exception:
-            log.exception("bootstep %s could not %s", step.name, how)
 
     def _find(self, requirement: Requirement, by: str) -> type[Step]:
         for kind in self.order:

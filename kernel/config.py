@@ -27,7 +27,14 @@ RESERVED = frozenset({"KERNELQ_APP", "KERNELQ_TRACE"})
 """Environment variables of ours that are no settings."""
 
 _SECRET_WORDS = ("API", "TOKEN", "KEY", "SECRET", "PASS", "SIGNATURE")
-_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", tuple: "a list", dict: "a mapping"}
+_WORDS = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    tuple: "a list",
+    dict: "a mapping",
+}
 _TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -211,7 +218,9 @@ class Layers:
         """Every declared setting by each name it goes by."""
         if self._names is None:
             options = self._app.options().values()
-            self._names = {name: option for option in options for name in (option.name.upper(), option.name, *option.old)}
+            self._names = {
+                name: option for option in options for name in (option.name.upper(), option.name, *option.old)
+            }
         return self._names
 
     def declared(self, name: str, origin: str = "") -> Option:

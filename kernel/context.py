@@ -16,23 +16,14 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """One run of a task. Reads like Celery's request; unknown names are None by `get` only.
+    """One run of a task, under the names users know from Celery's request.
 
-    Made for every run, so it copies nothing: what comes from the message is looked up when asked for.
+    Beside the attributes set here: every field of the message (`id`, `task`, `retries`, `eta`, `expires`, `root_id`,
+    `parent_id`, `headers`, …), `callbacks`, `errbacks`, `chain` and `chord` (signatures that travel with it),
+    `correlation_id`, `timelimit` (``[hard, soft]``), `time_limit`, `soft_time_limit`, `replaced_task_nesting` and
+    `delivery_info`. Outside a worker they are None and `called_directly` is True. Made for every run, so it copies
+    nothing: what comes from the message is looked up when it is asked for.
     """
-
-    __slots__ = (
-        "__dict__",
-        "_embed",
-        "args",
-        "called_directly",
-        "children",
-        "delivery",
-        "hostname",
-        "is_eager",
-        "kwargs",
-        "message",
-    )
 
     def __init__(
         self,
@@ -44,109 +35,58 @@ class Context:
         delivery: Delivery | None = None,
         hostname: str | None = None,
         called_directly: bool = False,
-        is_eager: bool = False,
     ) -> None:
         self.message = message
         self.args = args
-        self.kwargs = kwargs if kwargs is not None else {}
-        self._embed = embed or {}
+        self.kwargs: dict[str, Any] = {} if kwargs is None else kwargs
+        self.embed: dict[str, Any] = embed or {}
         self.delivery = delivery
         self.hostname = hostname
         self.called_directly = called_directly
-        self.is_eager = is_eager
+        self.is_eager = False
         self.children: list[Any] = []
 
-    @property
-    def id(self) -> Any:
-        """The task id; None when called directly."""
-        return self.message.id if self.message is not None else None
-
-    @property
-    def correlation_id(self) -> Any:
-        """The task id."""
-        return self.id
-
-    @property
-    def retries(self) -> int:
-        """How often this task was retried before this run."""
-        return self.message.retries if self.message is not None else 0
-
-    @property
-    def timelimit(self) -> list[float | None]:
-        """``[hard, soft]`` as given at the call."""
-        return list((self.message and self.message.timelimit) or (None, None))
-
-    @property
-    def time_limit(self) -> float | None:
-        """The hard limit given at the call."""
-        return self.timelimit[0]
-
-    @property
-    def soft_time_limit(self) -> float | None:
-        """The soft limit given at the call."""
-        return self.timelimit[1]
-
-    @property
-    def replaced_task_nesting(self) -> int:
-        """How often this task was replaced."""
-        return self.message.replaced if self.message is not None else 0
-
-    @property
-    def delivery_info(self) -> dict[str, Any]:
-        """exchange, routing_key, priority, redelivered; and queue."""
-        if self.message is None:
-            return {}
-        return {
-            "exchange": self.message.exchange,
-            "routing_key": self.message.routing_key or self.message.queue,
-            "queue": self.message.queue,
-            "priority": self.message.priority,
-            "redelivered": self.delivery.redelivered if self.delivery is not None else False,
-        }
-
-    @property
-    def callbacks(self) -> list[Any] | None:
-        """Signatures to call on success."""
-        return self._embed.get("callbacks")
-
-    @property
-    def errbacks(self) -> list[Any] | None:
-        """Signatures to call on failure."""
-        return self._embed.get("errbacks")
-
-    @property
-    def chain(self) -> list[Any] | None:
-        """What remains of the chain, last step first."""
-        return self._embed.get("chain")
-
-    @property
-    def chord(self) -> Any:
-        """The body of the chord this task is a member of."""
-        return self._embed.get("chord")
-
-    @property
-    def embed(self) -> dict[str, Any]:
-        """callbacks, errbacks, chain and chord as they travelled."""
-        return self._embed
-
     def __getattr__(self, name: str) -> Any:
-        # Only what is not found otherwise comes here: the message's own fields, under their names.
-        if name in Message.__struct_fields__:
-            return getattr(self.message, name) if self.message is not None else None
+        # Comes here only for what is not set: what the message, the body's third part and the delivery tell.
+        message = self.message
+        if name in ("callbacks", "errbacks", "chain", "chord"):
+            return self.embed.get(name)
+        if name == "retries" and message is None:
+            return 0
+        if name in Message.__struct_fields__ or name in _DERIVED:
+            return None if message is None else _DERIVED.get(name, lambda _: getattr(message, name))(self)
         raise AttributeError(f"a task's request has no {name!r}")
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute, or `default`."""
         return getattr(self, name, default)
 
-    def update(self, *mappings: dict[str, Any], **values: Any) -> None:
+    def update(self, **values: Any) -> None:
         """Set attributes."""
-        for mapping in (*mappings, values):
-            for name, value in mapping.items():
-                setattr(self, name, value)
+        self.__dict__.update(values)
 
     def __repr__(self) -> str:
         return f"<Context: {self.get('task')}[{self.id}] args={self.args!r} kwargs={self.kwargs!r}>"
+
+
+def _delivery_info(request: Context) -> dict[str, Any]:
+    return {
+        "exchange": request.exchange,
+        "routing_key": request.routing_key or request.queue,
+        "queue": request.queue,
+        "priority": request.priority,
+        "redelivered": request.delivery is not None and request.delivery.redelivered,
+    }
+
+
+_DERIVED: dict[str, Any] = {
+    "correlation_id": lambda request: request.message.id,
+    "timelimit": lambda request: list(request.message.timelimit or (None, None)),
+    "time_limit": lambda request: (request.message.timelimit or (None, None))[0],
+    "soft_time_limit": lambda request: (request.message.timelimit or (None, None))[1],
+    "replaced_task_nesting": lambda request: request.message.replaced,
+    "delivery_info": _delivery_info,
+}
 
 
 class Frame:

@@ -6,15 +6,15 @@ in the entry-point groups of `KINDS`, or given by a plugin's ``make_…`` hook. 
 errors into ours: `BrokerUnavailable`, `BrokerFull`, `BackendUnavailable`.
 """
 
-# ruff: noqa: F401  (this module is a list of names)
 # mypy: implicit-reexport
 
+from .admission import Admit
 from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transition, Verdict
 from .context import Context, Ending, running
 from .engine import Capabilities, Engine, SqlEngine, Wakeup
 from .errors import (
     BackendError, BackendStoreError, BackendUnavailable, BrokerError, BrokerFull, BrokerUnavailable, DecodeError,
-    EncodeError, ImproperlyConfigured, UnknownSetting,
+    EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
 )  # fmt: skip
 from .execute import Committer, Executor
 from .message import Admission, Message, Undecodable, pack, unpack
@@ -24,6 +24,7 @@ from .outcome import (
 )  # fmt: skip
 from .pool import Fate, Lane, Pool, PoolHost, Stop, Tracker
 from .protocol import apply_headers, headers_of
+from .record import Recorder
 from .retry import intervals
 from .serializer import Compressor, Serializer
 from .settler import Held, Settler

@@ -35,7 +35,7 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
             f"the {kind} driver {name!r} belongs to the plugin {plugin_of(point)!r}, which is disabled"
         )
     try:
-        manager = DriverManager(KINDS[kind], name, invoke_on_load=False, warn_on_missing_entrypoint=False)
+        manager: DriverManager[Any] = DriverManager(KINDS[kind], name, invoke_on_load=False)
     except MultipleMatches as error:
         raise PluginConflict(f"two distributions offer the {kind} driver {name!r}; uninstall one of them") from error
     except NoMatches as error:

@@ -1,43 +1,16 @@
-"""Every exception KernelQ raises, in one tree.
+"""Every exception of the kernel, in one tree; plugins add their own below `KernelQError`.
 
     KernelQError
-    ├── ImproperlyConfigured            a setting, URL or option that cannot be used
-    │   ├── UnknownSetting              a setting nobody declared; names the nearest
-    │   └── CapabilityMissing           a setting needs what the engine cannot do
-    ├── PluginError                     a plugin is misspelt, in conflict, or will not load
-    │   ├── PluginConflict              two plugins under one name
-    │   └── DriverNotFound              no driver of that kind and name
-    ├── StepFailed                      a bootstep could not start; names the step
-    ├── BrokerError
-    │   ├── BrokerUnavailable           not reachable now; trying again may help (OperationalError)
-    │   └── BrokerFull                  reachable, but takes no more; trying again may help
-    ├── BackendError
-    │   ├── BackendUnavailable          not reachable now
-    │   ├── BackendGetMetaError         an outcome could not be read
-    │   └── BackendStoreError           an outcome could not be stored
-    ├── SerializationError
-    │   ├── EncodeError                 a value cannot be written; names where in the value
-    │   ├── DecodeError                 bytes that cannot be read
-    │   └── ContentDisallowed           a content type that was not allowed (pickle, yaml)
-    ├── SecurityError                   a stored result names a class that is no exception
-    ├── TaskError
-    │   ├── NotRegistered (KeyError)    no task of that name here
-    │   ├── QueueNotFound (KeyError)    no queue of that name, and none may be made
-    │   ├── InvalidTaskError            a message that breaks the protocol
-    │   ├── TimeoutError                `get(timeout=…)` waited long enough (builtin TimeoutError too)
-    │   ├── MaxRetriesExceededError     the retries are used up and no exception was given
-    │   ├── TaskRevokedError            the result of a revoked or expired task
-    │   ├── ChordError                  a member of a chord's header failed
-    │   ├── WorkerLostError             the process running the task died
-    │   ├── TimeLimitExceeded           the hard limit; the process was killed
-    │   └── IncompleteStream            a result tree read before it was ready
-    ├── NoBackend (NotImplementedError) a result was asked for, but no backend is configured
-    └── AlreadyQueued                   the same work is queued already (QueueOnce)
-
-    TaskPredicate                       what a task raises to say how it ends
-    ├── Ignore · Reject · Retry
-    SoftTimeLimitExceeded               raised inside the task at its soft limit
-    UnknownStoredError                  stands in for a stored exception whose class is not here
+    ├── ImproperlyConfigured ── UnknownSetting · CapabilityMissing
+    ├── PluginError ── PluginConflict · DriverNotFound (ImproperlyConfigured)
+    ├── StepFailed
+    ├── BrokerError ── BrokerUnavailable (= OperationalError) · BrokerFull
+    ├── BackendError ── BackendUnavailable · BackendGetMetaError · BackendStoreError · NoBackend (NotImplementedError)
+    ├── SerializationError ── EncodeError · DecodeError · ContentDisallowed
+    └── TaskError ── NotRegistered (KeyError) · InvalidTaskError · TimeoutError (builtin too)
+                     MaxRetriesExceededError · TaskRevokedError · WorkerLostError · TimeLimitExceeded
+    TaskPredicate ── Ignore · Reject · Retry            what a task raises to say how it ends
+    SoftTimeLimitExceeded                               raised inside a task at its soft limit
 
 Messages are lower case without full stop: what was expected, what came, who and where, the way out.
 """
@@ -61,7 +34,7 @@ class UnknownSetting(ImproperlyConfigured):
 
 
 class CapabilityMissing(ImproperlyConfigured):
-    """A setting needs something the chosen engine cannot do."""
+    """A setting needs something the chosen engine or pool cannot do."""
 
 
 class PluginError(KernelQError):
@@ -89,7 +62,7 @@ class BrokerError(KernelQError):
 
 
 class BrokerUnavailable(BrokerError):
-    """The broker cannot be reached now; nothing was accepted, trying again may help."""
+    """The broker cannot be reached now; nothing is known to be accepted, trying again may help."""
 
 
 class BrokerFull(BrokerError):
@@ -125,6 +98,10 @@ class BackendStoreError(BackendError):
         self.task_id = task_id
 
 
+class NoBackend(BackendError, NotImplementedError):
+    """A result was asked for, but no result backend is configured."""
+
+
 class SerializationError(KernelQError):
     """A value that cannot be written or read."""
 
@@ -145,10 +122,6 @@ class ContentDisallowed(SerializationError):
     """A content type that `accept_content` does not list; it was not decoded."""
 
 
-class SecurityError(KernelQError):
-    """A stored result asked for a class that is no exception."""
-
-
 class TaskError(KernelQError):
     """Base of what can go wrong with one task."""
 
@@ -156,15 +129,7 @@ class TaskError(KernelQError):
 class NotRegistered(TaskError, KeyError):
     """No task of that name is registered here."""
 
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
-
-
-class QueueNotFound(TaskError, KeyError):
-    """No queue of that name is configured and `task_create_missing_queues` is off."""
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
+    __str__ = Exception.__str__  # KeyError would show the repr of the message
 
 
 class InvalidTaskError(TaskError):
@@ -178,18 +143,14 @@ class TimeoutError(TaskError, builtins.TimeoutError):
 class MaxRetriesExceededError(TaskError):
     """The retries are used up, and `retry()` was given no exception to raise instead."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.task_args = kwargs.pop("task_args", ())
-        self.task_kwargs = kwargs.pop("task_kwargs", {})
+    def __init__(self, *args: Any, task_args: Any = (), task_kwargs: Any = None) -> None:
         super().__init__(*args)
+        self.task_args = task_args
+        self.task_kwargs = task_kwargs
 
 
 class TaskRevokedError(TaskError):
     """The task was revoked, terminated, or expired before it ran."""
-
-
-class ChordError(TaskError):
-    """A member of a chord's header failed, so its body cannot run."""
 
 
 class WorkerLostError(TaskError):
@@ -197,32 +158,11 @@ class WorkerLostError(TaskError):
 
 
 class TimeLimitExceeded(TaskError):
-    """The hard time limit (seconds) passed; the process running the task was killed."""
-
-
-class IncompleteStream(TaskError):
-    """A result tree was read before it was ready."""
-
-
-class NoBackend(KernelQError, NotImplementedError):
-    """A result was asked for, but no result backend is configured."""
-
-
-class AlreadyQueued(KernelQError):
-    """The same work is queued already; `countdown` is for how many seconds more, at most."""
-
-    def __init__(self, countdown: float, task_id: str | None = None) -> None:
-        super().__init__(f"expires in {countdown:g} seconds")
-        self.countdown = countdown
-        self.task_id = task_id
+    """The hard time limit passed; the process running the task was killed."""
 
 
 class SoftTimeLimitExceeded(Exception):
-    """Raised inside a task when its soft time limit (seconds) passes; catch it to clean up."""
-
-
-class UnknownStoredError(Exception):
-    """Stands in for a stored exception whose class cannot be found here."""
+    """Raised inside a task when its soft time limit passes; catch it to clean up."""
 
 
 class TaskPredicate(Exception):
@@ -245,42 +185,26 @@ class Reject(TaskPredicate):
 class Retry(TaskPredicate):
     """Run again later; raised by `Task.retry`, not by hand.
 
-    `exc` is why, `when` the seconds or the instant (datetime) of the next run, `sig` what will run.
+    `exc` is why, `when` the seconds or the instant (datetime) of the next run, `sig` the message that will run.
     """
 
     def __init__(
-        self,
-        message: str | None = None,
-        exc: BaseException | None = None,
-        when: Any = None,
-        is_eager: bool = False,
-        sig: Any = None,
+        self, message: str | None = None, exc: BaseException | None = None, when: Any = None, sig: Any = None
     ) -> None:
         super().__init__(message, exc, when)
         self.message = message
         self.exc = exc
         self.when = when
-        self.is_eager = is_eager
         self.sig = sig
 
     def humanize(self) -> str:
         """Say when, in words: ``in 3s`` or ``at 2026-01-01 …``."""
-        if isinstance(self.when, int | float):
-            return f"in {self.when:g}s"
-        return f"at {self.when}"
+        return f"in {self.when:g}s" if isinstance(self.when, int | float) else f"at {self.when}"
 
     def __str__(self) -> str:
-        reason = self.message or (f"{self.exc!r}" if self.exc is not None else "")
-        return f"Retry {self.humanize()}: {reason}" if reason else f"Retry {self.humanize()}"
+        reason = self.message or (repr(self.exc) if self.exc is not None else "")
+        return f"retry {self.humanize()}{': ' if reason else ''}{reason}"
 
 
-class KernelQWarning(UserWarning):
-    """Base of KernelQ's warnings."""
-
-
-class DuplicateTaskNameWarning(KernelQWarning):
+class DuplicateTaskNameWarning(UserWarning):
     """Two different functions were given one task name; the first one counts."""
-
-
-class NotConfigured(KernelQWarning):
-    """No configuration module was found; defaults are used."""

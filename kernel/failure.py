@@ -1,8 +1,7 @@
-"""Exceptions as data: how a failure is stored."""
+"""Exceptions as data: how a failure is stored, whatever its author did to it."""
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 TRACEBACK_LIMIT = 65_536
@@ -15,10 +14,18 @@ TEXT_LIMIT = 8_192
 def safe_text(value: Any, make: Any = str) -> str:
     """``str(value)``, or what can be said of it when that fails; shortened."""
     try:
-        text = make(value)
+        text: str = make(value)
     except BaseException as error:  # noqa: BLE001  (a user's __str__ or __repr__ may raise anything)
         text = f"<{type(value).__name__}: its {make.__name__} raised {type(error).__name__}>"
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+
+
+def bounded(text: str) -> str:
+    """A traceback's text, with the middle left out when it is too long."""
+    if len(text) <= TRACEBACK_LIMIT:
+        return text
+    half = TRACEBACK_LIMIT // 2
+    return f"{text[:half]}\n… {len(text) - TRACEBACK_LIMIT} characters left out …\n{text[-half:]}"
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -31,31 +38,8 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return safe_text(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float) and value == value and abs(value) != float("inf"):
         return value
-    return safe_text(value, repr)
-
-
-def traceback_text(error: BaseException) -> str:
-    """The traceback as text, without our own frames above the task's function, bounded."""
-    trace = error.__traceback__
-    while (
-        trace is not None
-        and trace.tb_next is not None
-        and trace.tb_frame.f_globals.get("__name__", "").startswith("kernelq.")
-    ):
-        trace = trace.tb_next
-    try:
-        text = "".join(traceback.format_exception(type(error), error, trace))
-    except BaseException as broken:  # noqa: BLE001  (formatting calls the exception's own __str__)
-        text = (
-            "".join(traceback.format_tb(trace)) + f"{type(error).__qualname__}: <{type(broken).__name__} in its text>\n"
-        )
-    if len(text) > TRACEBACK_LIMIT:
-        half = TRACEBACK_LIMIT // 2
-        text = f"{text[:half]}\n… {len(text) - TRACEBACK_LIMIT} characters left out …\n{text[-half:]}"
-    return text
+    return safe_text(value, str if isinstance(value, str) else repr)

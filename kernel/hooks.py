@@ -15,7 +15,7 @@ look-up. The second line says on which thread a hook runs. All are there since 0
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from .message import Admission, Message, Undecodable
     from .pool import Pool, PoolHost
     from .serializer import Compressor, Serializer
-    from typing import Any as Signature
     from .store import Backend, Effect
     from .task import Task
     from .worker import Worker
@@ -44,13 +43,14 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
+# mypy: disable-error-code=empty-body
+
 # --- app and settings ----------------------------------------------------------------------------
 
 
 @hookspec
 def settings() -> Sequence[Option]:
     """Collect: the settings this plugin knows, so that they are checked, documented and reported.
-
     Any thread, when the app's plugins are loaded.
     Example: ``return [Option("dog_name", str, "Rex", "what to call the dog")]``
     """
@@ -59,7 +59,6 @@ def settings() -> Sequence[Option]:
 @hookspec(firstresult=True)
 def read_settings(app: KernelQ, source: Any, namespace: str | None, silent: bool) -> dict[str, Any] | None:
     """Decide: values by setting name out of a configuration source (`config_from_object`).
-
     Any thread. Example: ``return tomllib.loads(Path(source).read_text()) if str(source).endswith(".toml") else None``
     """
 
@@ -67,7 +66,6 @@ def read_settings(app: KernelQ, source: Any, namespace: str | None, silent: bool
 @hookspec
 def app_configured(app: KernelQ) -> None:
     """Notify: the app's configuration was read for the first time.
-
     Any thread. Example: ``app.stash[LIMIT] = app.conf.dog_limit``
     """
 
@@ -75,7 +73,6 @@ def app_configured(app: KernelQ) -> None:
 @hookspec
 def app_finalized(app: KernelQ) -> None:
     """Notify: every task of the app is bound.
-
     Any thread. Example: ``log.info("%d tasks", len(app.tasks))``
     """
 
@@ -83,7 +80,6 @@ def app_finalized(app: KernelQ) -> None:
 @hookspec
 def import_modules(app: KernelQ) -> None:
     """Notify: the worker imports its modules now, those of `include` and `autodiscover_tasks` among them.
-
     The worker's main thread. Example: ``import_module("proj.extra_tasks")``
     """
 
@@ -91,7 +87,6 @@ def import_modules(app: KernelQ) -> None:
 @hookspec(firstresult=True)
 def setup_logging(app: KernelQ, loglevel: int, logfile: str | None, format: str, colorize: bool) -> bool | None:
     """Decide: configure logging yourself and return True; nothing else is configured then.
-
     The worker's main thread, before anything is logged. Example: ``logging.config.dictConfig(...); return True``
     """
 
@@ -101,7 +96,6 @@ def after_setup_logger(
     app: KernelQ, logger: Logger, loglevel: int, logfile: str | None, format: str, colorize: bool
 ) -> None:
     """Notify: the root logger is set up; add handlers here.
-
     The worker's main thread. Example: ``logger.addHandler(SyslogHandler())``
     """
 
@@ -111,7 +105,6 @@ def after_setup_task_logger(
     app: KernelQ, logger: Logger, loglevel: int, logfile: str | None, format: str, colorize: bool
 ) -> None:
     """Notify: the logger of tasks (``kernelq.task``) is set up.
-
     The worker's main thread. Example: ``logger.addFilter(HideSecrets())``
     """
 
@@ -122,7 +115,6 @@ def after_setup_task_logger(
 @hookspec(firstresult=True)
 def make_engine(app: KernelQ, url: str) -> Engine | None:
     """Decide: the engine behind a URL whose scheme has no entry point.
-
     Any thread, once per engine. Example: ``return FileEngine(url) if url.startswith("file:") else None``
     """
 
@@ -130,7 +122,6 @@ def make_engine(app: KernelQ, url: str) -> Engine | None:
 @hookspec(firstresult=True)
 def make_broker(app: KernelQ, url: str) -> Broker | None:
     """Decide: the broker for a URL; asked before the entry points, so a one-file plugin can bring one.
-
     Any thread, once per app and process. Example: ``return FileBroker(app, url) if url.startswith("file:") else None``
     """
 
@@ -138,7 +129,6 @@ def make_broker(app: KernelQ, url: str) -> Broker | None:
 @hookspec(firstresult=True)
 def make_backend(app: KernelQ, url: str) -> Backend | None:
     """Decide: the result backend for a URL; asked before the entry points.
-
     Any thread, once per app and process. Example: ``return FileBackend(url) if url.startswith("file:") else None``
     """
 
@@ -146,7 +136,6 @@ def make_backend(app: KernelQ, url: str) -> Backend | None:
 @hookspec(firstresult=True)
 def make_serializer(app: KernelQ, name: str) -> Serializer | None:
     """Decide: the serializer of a name or content type; asked before the entry points.
-
     Any thread, once per app and name. Example: ``return Cbor() if name in ("cbor", "application/cbor") else None``
     """
 
@@ -154,7 +143,6 @@ def make_serializer(app: KernelQ, name: str) -> Serializer | None:
 @hookspec(firstresult=True)
 def make_compressor(app: KernelQ, name: str) -> Compressor | None:
     """Decide: the compressor of a name; asked before the entry points.
-
     Any thread, once per app and name. Example: ``return Lz4() if name == "lz4" else None``
     """
 
@@ -162,7 +150,6 @@ def make_compressor(app: KernelQ, name: str) -> Compressor | None:
 @hookspec(firstresult=True)
 def make_pool(host: PoolHost, name: str) -> Pool | None:
     """Decide: the pool of a name; asked before the entry points.
-
     The worker's main thread. Example: ``return TrioPool(host) if name == "trio" else None``
     """
 
@@ -175,7 +162,6 @@ def before_task_publish(
     app: KernelQ, body: Any, headers: dict[str, Any], properties: dict[str, Any], retry_policy: dict[str, Any]
 ) -> None:
     """Notify: a message is about to be published; `headers`, `properties` and `retry_policy` may be changed.
-
     The publishing thread, once per message; `headers` are those of protocol 2, `body` is
     ``(args, kwargs, embed)``. Example: ``headers["trace"] = current_trace()``
     """
@@ -184,7 +170,6 @@ def before_task_publish(
 @hookspec(firstresult=True)
 def admit(app: KernelQ, message: Message, args: Sequence[Any], kwargs: dict[str, Any]) -> Admission | None:
     """Decide: whether this message may be published; None has no opinion.
-
     The publishing thread, once per message, at most one round trip. Example: ``return Admission.refuse(holder_id)``
     """
 
@@ -192,7 +177,6 @@ def admit(app: KernelQ, message: Message, args: Sequence[Any], kwargs: dict[str,
 @hookspec
 def after_task_publish(app: KernelQ, message: Message) -> None:
     """Notify: the broker has accepted a message.
-
     The publishing thread, once per message. Example: ``published.labels(message.task).inc()``
     """
 
@@ -203,7 +187,6 @@ def after_task_publish(app: KernelQ, message: Message) -> None:
 @hookspec
 def task_received(app: KernelQ, message: Message, delivery: Delivery, hostname: str) -> None:
     """Notify: a lane received a message of a known task.
-
     The lane's thread. Example: ``waited.observe(time() - message.sent_at)``
     """
 
@@ -211,7 +194,6 @@ def task_received(app: KernelQ, message: Message, delivery: Delivery, hostname: 
 @hookspec
 def task_prerun(app: KernelQ, task: Task[..., Any], request: Context) -> None:
     """Notify: a task is about to run; `request` holds its id, args and kwargs.
-
     The thread that runs it. Example: ``db.close_old_connections()``
     """
 
@@ -219,7 +201,6 @@ def task_prerun(app: KernelQ, task: Task[..., Any], request: Context) -> None:
 @hookspec(firstresult=True)
 def call_task(app: KernelQ, task: Task[..., Any], request: Context) -> Any:
     """Wrap: the call of the task's function, its exception included.
-
     The thread that runs it. Example: ``with tracer.span(task.name): return (yield)``
     """
 
@@ -227,7 +208,6 @@ def call_task(app: KernelQ, task: Task[..., Any], request: Context) -> Any:
 @hookspec
 def task_postrun(app: KernelQ, task: Task[..., Any], request: Context, retval: Any, state: str) -> None:
     """Notify: a task has run, whatever came of it (`retval` is the exception then).
-
     The thread that ran it, once per `task_prerun`. Example: ``db.close_old_connections()``
     """
 
@@ -235,7 +215,6 @@ def task_postrun(app: KernelQ, task: Task[..., Any], request: Context, retval: A
 @hookspec
 def task_success(app: KernelQ, task: Task[..., Any], request: Context, result: Any, runtime: float) -> None:
     """Notify: a task returned; `runtime` in seconds.
-
     The thread that ran it. Example: ``count[task.name] += 1``
     """
 
@@ -243,7 +222,6 @@ def task_success(app: KernelQ, task: Task[..., Any], request: Context, result: A
 @hookspec
 def task_retry(app: KernelQ, task: Task[..., Any], request: Context, reason: Any, einfo: Any) -> None:
     """Notify: a task will be tried again; `reason` is the exception.
-
     The thread that ran it. Example: ``log.info("again: %r", reason)``
     """
 
@@ -251,7 +229,6 @@ def task_retry(app: KernelQ, task: Task[..., Any], request: Context, reason: Any
 @hookspec
 def task_failure(app: KernelQ, task: Task[..., Any], request: Context, exception: BaseException, einfo: Any) -> None:
     """Notify: a task failed for good.
-
     The thread that ran it; the supervisor's when its process was killed. Example: ``sentry.capture(exception)``
     """
 
@@ -261,7 +238,6 @@ def task_revoked(
     app: KernelQ, task: Task[..., Any], request: Context, terminated: bool, signum: int | None, expired: bool
 ) -> None:
     """Notify: a task will not run, because it expired or was revoked.
-
     The lane's thread. Example: ``if expired: alarm(task.name)``
     """
 
@@ -269,7 +245,6 @@ def task_revoked(
 @hookspec
 def task_unknown(app: KernelQ, message: Message, hostname: str, exc: BaseException) -> None:
     """Notify: no task of this name is registered here; the message is parked.
-
     The lane's thread, at each sight of it. Example: ``log.error("deploy %s first", message.task)``
     """
 
@@ -277,7 +252,6 @@ def task_unknown(app: KernelQ, message: Message, hostname: str, exc: BaseExcepti
 @hookspec
 def task_rejected(app: KernelQ, message: Message | Undecodable, hostname: str, exc: BaseException) -> None:
     """Notify: a message goes to the dead letters.
-
     The lane's thread. Example: ``page_someone(exc)``
     """
 
@@ -287,7 +261,6 @@ def task_internal_error(
     app: KernelQ, task: Task[..., Any], request: Context, exception: BaseException, einfo: Any
 ) -> None:
     """Notify: an error of ours or a plugin's around a task, not the task's own.
-
     The thread that ran it. Example: ``sentry.capture(exception)``
     """
 
@@ -295,7 +268,6 @@ def task_internal_error(
 @hookspec
 def advance(app: KernelQ, ending: Ending) -> Iterable[Message | Effect] | None:
     """Collect: what follows from the end of an attempt: messages to publish, effects on stores.
-
     The thread that ran it, before anything of the ending is committed; all of it is committed with
     it, as one step where the engine can. Ids made here must be derived, for it may be asked twice.
     Example: ``return [Effect(locks, Release(key, owner=ending.message.id))]``
@@ -308,7 +280,6 @@ def advance(app: KernelQ, ending: Ending) -> Iterable[Message | Effect] | None:
 @hookspec
 def bootsteps(app: KernelQ) -> Sequence[type[Step]]:
     """Collect: steps to start and stop with the worker.
-
     The worker's main thread. Example: ``return [HealthFile]``
     """
 
@@ -316,7 +287,6 @@ def bootsteps(app: KernelQ) -> Sequence[type[Step]]:
 @hookspec
 def worker_init(worker: Worker) -> None:
     """Notify: before the worker's first bootstep.
-
     The worker's main thread. Example: ``worker.app.loader_ready = True``
     """
 
@@ -324,7 +294,6 @@ def worker_init(worker: Worker) -> None:
 @hookspec
 def worker_ready(worker: Worker) -> None:
     """Notify: every lane consumes.
-
     The worker's main thread or its pool's. Example: ``Path("ready").touch()``
     """
 
@@ -332,7 +301,6 @@ def worker_ready(worker: Worker) -> None:
 @hookspec
 def worker_shutting_down(worker: Worker, sig: str, how: str, exitcode: int) -> None:
     """Notify: the worker was asked to stop; `how` is ``Warm`` or ``Cold``.
-
     The worker's main thread. Example: ``Path("ready").unlink(missing_ok=True)``
     """
 
@@ -340,7 +308,6 @@ def worker_shutting_down(worker: Worker, sig: str, how: str, exitcode: int) -> N
 @hookspec
 def worker_shutdown(worker: Worker) -> None:
     """Notify: the worker has stopped.
-
     The worker's main thread. Example: ``print(counts)``
     """
 
@@ -351,7 +318,6 @@ def worker_shutdown(worker: Worker) -> None:
 @hookspec
 def worker_before_create_process(app: KernelQ) -> None:
     """Notify: a child is about to be forked.
-
     The supervisor's main thread. Example: ``gc.collect()``
     """
 
@@ -359,7 +325,6 @@ def worker_before_create_process(app: KernelQ) -> None:
 @hookspec
 def worker_process_init(app: KernelQ, hostname: str) -> None:
     """Notify: a child has begun; reopen connections here. Also called once by pools without children.
-
     The child's main thread. Example: ``engine.dispose(close=False)``
     """
 
@@ -367,7 +332,6 @@ def worker_process_init(app: KernelQ, hostname: str) -> None:
 @hookspec
 def worker_process_shutdown(app: KernelQ, hostname: str, pid: int, exitcode: int) -> None:
     """Notify: a child is about to end by itself (not when it is killed).
-
     The child's main thread. Example: ``flush_metrics()``
     """
 
@@ -376,9 +340,8 @@ def worker_process_shutdown(app: KernelQ, hostname: str, pid: int, exitcode: int
 
 
 @hookspec(firstresult=True)
-def compose(left: Any, right: Any) -> Signature | None:
+def compose(left: Any, right: Any) -> Any:
     """Decide: what ``left | right`` of two signatures means.
-
     Any thread. Example: ``return chain(left, right)``
     """
 
@@ -386,7 +349,6 @@ def compose(left: Any, right: Any) -> Signature | None:
 @hookspec
 def commands() -> Sequence[click.Command]:
     """Collect: commands for ``kernelq …``; a name given twice is refused.
-
     The command line's thread. Example: ``return [flower]``
     """
 
@@ -394,11 +356,5 @@ def commands() -> Sequence[click.Command]:
 @hookspec
 def user_preload_options(app: KernelQ, options: dict[str, Any]) -> None:
     """Notify: the command line was read; `options` are the ones the app added for all commands.
-
     The command line's thread. Example: ``use_template(options["template"])``
     """
-
-
-def kind(spec: Any) -> str:
-    """The kind of a hookspec function: the first word of its docstring, in lower case."""
-    return cast(str, spec.__doc__).split(":", 1)[0].strip().lower()

@@ -1,10 +1,8 @@
-"""Identifiers: random ones for new tasks, derived ones for what must not be made twice."""
+"""Identifiers of tasks."""
 
 from __future__ import annotations
 
 import os
-from hashlib import blake2b
-from uuid import UUID
 
 _POOL = 256
 _spare: list[bytes] = []
@@ -24,12 +22,6 @@ def uuid() -> str:
         raw = block[:16]
     text = (int.from_bytes(raw) & ~(0xF000 << 64) & ~(0xC000 << 48) | (4 << 76) | (0x8000 << 48)).to_bytes(16).hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def derived(*parts: object) -> str:
-    """The UUID-shaped id that the same parts always give; for successors, which may be made twice."""
-    digest = blake2b("\0".join(map(str, parts)).encode(), digest_size=16).digest()
-    return str(UUID(bytes=digest, version=5))
 
 
 # Two processes must never share spare bytes.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .errors import BackendUnavailable, BrokerUnavailable
@@ -21,18 +20,19 @@ CLEANUP_EVERY = 600.0
 
 
 class Keeper:
-    """Renews the leases of the consumers it was told of, every third of the lease."""
+    """Renews the leases of the consumers in `ids`, every third of the lease.
 
-    def __init__(
-        self, app: KernelQ, lease: float, *, on_lost: Callable[[], None], on_found: Callable[[], None]
-    ) -> None:
+    `talking` is held while this thread is inside a client library; hold it to fork. `on_found` is called when the
+    broker was away and is back.
+    """
+
+    def __init__(self, app: KernelQ, lease: float, *, on_found: Callable[[], None]) -> None:
+        self.ids: set[str] = set()
+        self.talking = threading.Lock()
         self._app = app
         self._every = lease / 3
-        self._on_lost = on_lost
         self._on_found = on_found
-        self._ids: set[str] = set()
         self._ending = threading.Event()
-        self._talking = threading.Lock()  # held while this thread is inside a client library
         self._thread: threading.Thread | None = None
         self._is_lost = False
         self._cleaned_at = time.monotonic()
@@ -49,31 +49,16 @@ class Keeper:
         if self._thread is not None:
             self._thread.join()
 
-    def keep(self, consumer_id: str) -> None:
-        """Renew this lease from now on."""
-        self._ids.add(consumer_id)
-
-    def drop(self, consumer_id: str) -> None:
-        """Renew it no more."""
-        self._ids.discard(consumer_id)
-
-    @contextmanager
-    def silence(self) -> Iterator[None]:
-        """A block in which this thread is in no client library: safe to fork in."""
-        with self._talking:
-            yield
-
     def _run(self) -> None:
         while not self._ending.wait(self._every):
             try:
-                with self._talking:
+                with self.talking:
                     self._renew()
                     self._clean()
             except (BrokerUnavailable, BackendUnavailable) as error:
                 if not self._is_lost:
                     log.warning("cannot renew leases, the broker is away: %s", error)
-                    self._is_lost = True
-                    self._on_lost()
+                self._is_lost = True
                 continue
             if self._is_lost:
                 self._is_lost = False
@@ -81,10 +66,7 @@ class Keeper:
                 self._on_found()
 
     def _renew(self) -> None:
-        ids = sorted(self._ids)
-        if not ids:
-            return
-        for lost in self._app.broker.renew(ids):
+        for lost in self._app.broker.renew(sorted(self.ids)):
             log.warning(
                 "the lease of %s had ended; what it held may run elsewhere, its late outcomes are refused", lost
             )
@@ -93,6 +75,4 @@ class Keeper:
         if self._app.backend_url is None or time.monotonic() - self._cleaned_at < CLEANUP_EVERY:
             return
         self._cleaned_at = time.monotonic()
-        removed = self._app.backend.cleanup()
-        if removed:
-            log.info("dropped %d outlived results", removed)
+        log.info("dropped %d outlived results", self._app.backend.cleanup())

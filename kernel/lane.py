@@ -44,10 +44,10 @@ class SoloLane:
     def __init__(
         self,
         app: KernelQ,
-        *,
         hostname: str,
         queues: tuple[str, ...],
         consumer_id: str,
+        *,
         tracker: Tracker | None = None,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
@@ -146,6 +146,13 @@ class SoloLane:
                 self._flush()
             try:
                 transition = run(delivery)
+            except UNAVAILABLE:
+                self._waiting.appendleft(delivery)  # nothing of it was committed; it runs again from the start
+                raise
+            except Exception:
+                # An error of ours or a plugin's around the task: charged like a crash, so that it cannot go on for ever.
+                log.exception("internal error around %s", delivery.message)
+                transition = Transition(delivery=delivery, verdict=Verdict.CRASHED)
             finally:
                 self._began = 0.0
             if transition is not None:

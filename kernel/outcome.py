@@ -1,8 +1,4 @@
-"""States and outcomes: what is known of a task, as it is stored.
-
-Precedence, high to low: SUCCESS, FAILURE, any custom state, REVOKED, STARTED, RECEIVED, REJECTED,
-RETRY, PENDING (the field's order, compared by `precedence`).
-"""
+"""States and outcomes: what is known of a task, as it is stored."""
 
 from __future__ import annotations
 
@@ -27,17 +23,6 @@ UNREADY_STATES = frozenset({PENDING, RECEIVED, STARTED, REJECTED, RETRY})
 EXCEPTION_STATES = frozenset({RETRY, FAILURE, REVOKED})
 PROPAGATE_STATES = frozenset({FAILURE, REVOKED})
 ALL_STATES = READY_STATES | UNREADY_STATES
-
-PRECEDENCE = (SUCCESS, FAILURE, None, REVOKED, STARTED, RECEIVED, REJECTED, RETRY, PENDING)
-"""High to low; None is the place of every custom state."""
-
-
-def precedence(state: str) -> int:
-    """Rank of a state; the lower the number, the higher the precedence."""
-    try:
-        return PRECEDENCE.index(state)
-    except ValueError:
-        return PRECEDENCE.index(None)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

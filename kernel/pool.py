@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .broker import Delivery
 
@@ -69,10 +70,18 @@ class PoolHost(Protocol):
     concurrency: int
     queues: tuple[str, ...]
 
-    def lane(self, *, index: int = 0, consumer_id: str | None = None, tracker: Tracker | None = None) -> Lane:
+    def lane(
+        self,
+        *,
+        index: int = 0,
+        consumer_id: str | None = None,
+        tracker: Tracker | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> Lane:
         """A lane that runs tasks one by one on the thread that calls its `run`.
 
-        With `consumer_id`, somebody else renews that consumer's lease (`keep`); without, this is seen to.
+        With `consumer_id`, somebody else renews that consumer's lease (`keep`); without, this is seen to. `on_ready` is
+        called when it consumes, instead of `is_ready`.
         """
 
     def new_consumer_id(self, index: int) -> str:
@@ -84,10 +93,7 @@ class PoolHost(Protocol):
     def drop(self, consumer_id: str) -> None:
         """Stop renewing it."""
 
-    def bury(self, consumer_id: str, running: dict[str, Fate]) -> None:
-        """Settle what a dead consumer held: `running` (message key → fate) as they ended, the rest given back."""
-
-    def hold_fork(self) -> AbstractContextManager[None]:
+    def hold_fork(self) -> AbstractContextManager[Any]:
         """A context manager to fork under: no thread of the host is inside a client library then."""
 
     def is_ready(self, index: int) -> None:
@@ -113,5 +119,5 @@ class Pool(ABC):
     def stop(self, how: Stop) -> None:
         """Ask `run` to end; from any thread or an OS signal handler; may be called again, harder."""
 
-    def abandon(self) -> None:  # noqa: B027  (a hook for pools that can use it)
+    def abandon(self) -> None:
         """Called inside the OS signal handler of a quick stop; may raise to break out of a task on the main thread."""

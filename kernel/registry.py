@@ -1,8 +1,8 @@
 """The plugin manager: which plugins there are, which are on, and calling their hooks.
 
-Plugins come from entry points (group ``kernelq.plugins``), from `--plugin` and the setting `plugins`
-(module names), and from `app.register_plugin`. All pass through one door: a name is taken once, every
-hook and argument must exist, and a plugin that raises while being told something stops nobody else.
+Plugins come from entry points (group ``kernelq.plugins``), from `--plugin` and the setting `plugins` (module names),
+and from `app.register_plugin`. All pass through one door: a name is taken once, every hook and argument must exist,
+and a plugin that raises while being told something stops nobody else.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points, version
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pluggy
 
@@ -31,20 +31,21 @@ if TYPE_CHECKING:
     from .task import Task
 
 GROUP = "kernelq.plugins"
-TRACE = "KERNELQ_TRACE"
-"""Set to ``hooks`` to print every hook call with its answers."""
 
 log = logging.getLogger("kernelq.plugins")
+
+Listener: TypeAlias = tuple[str, Callable[..., Any], tuple[str, ...]]
+"""(plugin name, function, names of its arguments)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginInfo:
-    """What is known of a plugin; `state` is ``on``, ``disabled`` or ``skipped`` with the reason."""
+    """What is known of a plugin; `state` is ``on``, ``disabled``, or ``skipped: `` and why."""
 
     name: str
     module: str
-    version: str
-    state: str
+    version: str = ""
+    state: str = "on"
     hooks: tuple[str, ...] = ()
     doc: str = ""
 
@@ -73,11 +74,12 @@ class Registry:
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
         self._infos: dict[str, PluginInfo] = {}
-        self._listeners: dict[str, list[tuple[str, Callable[..., Any], tuple[str, ...]]]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
         self.failures: dict[str, int] = {}
         """Plugin name → how often it raised while being told something."""
-        if "hooks" in os.environ.get(TRACE, "").split(","):
-            self._trace()
+        if "hooks" in os.environ.get("KERNELQ_TRACE", "").split(","):
+            self._manager.trace.root.setwriter(print)
+            self._manager.enable_tracing()
 
     @property
     def hook(self) -> Any:
@@ -99,47 +101,47 @@ class Registry:
                     f"no plugin {name!r} to disable (installed: {', '.join(known)}){_nearest(name, known)}"
                 )
         for name, point in known.items():
+            release = point.dist.version if point.dist is not None else ""
             if name in disabled:
-                self._infos[name] = _info(name, point.module, _version(point), "disabled")
-            else:
-                self._load_point(name, point)
+                self._infos[name] = PluginInfo(name=name, module=point.module, version=release, state="disabled")
+                continue
+            try:
+                plugin = point.load()
+            except ImportError as error:
+                self._infos[name] = PluginInfo(
+                    name=name, module=point.module, version=release, state=f"skipped: {error}"
+                )
+                continue
+            self.register(plugin, name, version=release)
         for module in modules:
-            if module not in disabled and not self._manager.has_plugin(module):
+            if module not in disabled and not self.has(module):
                 self.register(_import(module), module)
 
-    def register(self, plugin: object, name: str | None = None) -> str:
+    def register(self, plugin: object, name: str | None = None, *, version: str = "") -> str:
         """Register a module or object with hookimpls; return the name it goes by.
 
         Raises:
             PluginConflict: the name is taken, or the plugin is registered already.
             PluginError: it implements a hook or takes an argument that does not exist; names the nearest.
         """
-        name = name or getattr(plugin, "__name__", None) or type(plugin).__qualname__
-        if self._manager.has_plugin(name) or self._manager.is_registered(plugin):
+        module = getattr(plugin, "__name__", type(plugin).__module__)
+        name = name or (module if inspect.ismodule(plugin) else type(plugin).__qualname__)
+        if self.has(name) or self._manager.is_registered(plugin):
             raise PluginConflict(f"plugin {name!r} is registered already")
-        _check(plugin, name, self._manager)
-        try:
-            self._manager.register(plugin, name)
-        except pluggy.PluginValidationError as error:
-            raise PluginError(f"plugin {name!r}: {error}") from error
-        self._listeners.clear()
-        self._infos[name] = _info(
-            name,
-            getattr(plugin, "__name__", type(plugin).__module__),
-            "",
-            "on",
-            tuple(_hooks_of(plugin, self._manager)),
-            plugin,
-        )
+        implemented = self._checked(plugin, name)
+        self._manager.register(plugin, name)
+        self._listeners = {}  # a new one: a thread in `heard` may be filling the old
+        doc = inspect.getdoc(plugin) or ""
+        self._infos[name] = PluginInfo(name=name, module=module, version=version, hooks=implemented, doc=doc)
         return name
 
     def unregister(self, name: str) -> None:
         """Take a plugin out again; an unknown name is an error."""
-        if not self._manager.has_plugin(name):
+        if not self.has(name):
             raise PluginError(f"no plugin {name!r} is registered{_nearest(name, self._infos)}")
         self._manager.unregister(name=name)
-        self._listeners.clear()
-        self._infos.pop(name, None)
+        self._listeners = {}  # a new one: a thread in `heard` may be filling the old
+        del self._infos[name]
 
     def has(self, name: str) -> bool:
         """Whether a plugin of this name is registered."""
@@ -149,16 +151,15 @@ class Registry:
         """Every plugin known here, disabled and skipped ones included, by name."""
         return sorted(self._infos.values(), key=lambda info: info.name)
 
-    def heard(self, name: str) -> list[tuple[str, Callable[..., Any], tuple[str, ...]]]:
-        """Who listens to a notify hook: (plugin name, function, argument names). Empty when nobody does."""
+    def heard(self, name: str) -> list[Listener]:
+        """Who implements a hook; empty when nobody does, so that callers can leave out what only they need."""
+        known = self._listeners
         try:
-            return self._listeners[name]
+            return known[name]
         except KeyError:
-            caller: pluggy.HookCaller = getattr(self._manager.hook, name)
-            listeners = [
-                (impl.plugin_name, impl.function, tuple(impl.argnames)) for impl in reversed(caller.get_hookimpls())
-            ]
-            return self._listeners.setdefault(name, listeners)
+            impls = reversed(getattr(self._manager.hook, name).get_hookimpls())
+            found = [(impl.plugin_name, impl.function, tuple(impl.argnames)) for impl in impls]
+            return known.setdefault(name, found)
 
     def notify(self, name: str, /, **arguments: Any) -> None:
         """Tell everybody who implements a notify hook; log who fails and go on with the next.
@@ -178,8 +179,7 @@ class Registry:
         def call(task: Task[..., Any], request: Context) -> Any:
             return task(*request.args, **request.kwargs)
 
-        caller: pluggy.HookCaller = self._manager.hook.call_task
-        return caller.call_extra([call], {"app": app, "task": task, "request": request})
+        return self._manager.hook.call_task.call_extra([call], {"app": app, "task": task, "request": request})
 
     def advance(self, app: KernelQ, ending: Ending) -> tuple[tuple[Message, ...], tuple[Effect, ...]]:
         """What follows from an ending (hook `advance`): (messages, effects), in the order of the plugins."""
@@ -188,50 +188,28 @@ class Registry:
         messages = tuple(item for item in flat if isinstance(item, Message))
         return messages, tuple(item for item in flat if not isinstance(item, Message))
 
-    def _load_point(self, name: str, point: EntryPoint) -> None:
-        try:
-            plugin = point.load()
-        except ImportError as error:
-            self._infos[name] = _info(name, point.module, _version(point), f"skipped: {error}")
-            log.debug("plugin %r skipped: %s", name, error)
-            return
-        self.register(plugin, name)
-        self._infos[name] = _info(
-            name, point.module, _version(point), "on", tuple(_hooks_of(plugin, self._manager)), plugin
-        )
-
-    def _trace(self) -> None:
-        def before(hook: str, impls: list[Any], arguments: Any) -> None:
-            print(f"kernelq hook {hook} -> {[impl.plugin_name for impl in impls]}")
-
-        def after(outcome: Any, hook: str, impls: list[Any], arguments: Any) -> None:
-            print(f"kernelq hook {hook} <- {outcome.get_result()!r}")
-
-        self._manager.add_hookcall_monitoring(before, after)
+    def _checked(self, plugin: object, plugin_name: str) -> tuple[str, ...]:
+        """The hooks a plugin implements; refuses unknown ones, which pluggy would register silently."""
+        options = {name: self._manager.parse_hookimpl_opts(plugin, name) for name in dir(plugin)}
+        implemented = {name: found.get("specname") or name for name, found in options.items() if found is not None}
+        for name, hook in implemented.items():
+            if hook not in HOOKS:
+                raise PluginError(f"plugin {plugin_name!r} implements the unknown hook {hook!r}{_nearest(hook, HOOKS)}")
+            for argument in inspect.signature(getattr(plugin, name)).parameters:
+                if argument not in HOOKS[hook] and argument != "self":
+                    raise PluginError(
+                        f"plugin {plugin_name!r}: hook {hook!r} has no argument {argument!r} (it has: "
+                        f"{', '.join(HOOKS[hook]) or 'none'}){_nearest(argument, HOOKS[hook])}"
+                    )
+        return tuple(implemented.values())
 
 
-def _hooks_of(plugin: object, manager: pluggy.PluginManager) -> list[str]:
-    return [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
-
-
-def _check(plugin: object, plugin_name: str, manager: pluggy.PluginManager) -> None:
-    """Refuse misspelt hooks and arguments; pluggy registers an unknown hook silently."""
-    specs = {name for name, value in vars(hooks).items() if getattr(value, "kernelq_spec", None) is not None}
-    for name in _hooks_of(plugin, manager):
-        options = manager.parse_hookimpl_opts(plugin, name) or {}
-        hook = options.get("specname") or name
-        if hook not in specs:
-            if options.get("optionalhook"):
-                continue
-            raise PluginError(f"plugin {plugin_name!r} implements the unknown hook {hook!r}{_nearest(hook, specs)}")
-        allowed = set(inspect.signature(getattr(hooks, hook)).parameters)
-        given = [argument for argument in inspect.signature(getattr(plugin, name)).parameters if argument != "self"]
-        for argument in given:
-            if argument not in allowed:
-                raise PluginError(
-                    f"plugin {plugin_name!r}: hook {hook!r} has no argument {argument!r} "
-                    f"(it has: {', '.join(sorted(allowed)) or 'none'}){_nearest(argument, allowed)}"
-                )
+HOOKS: dict[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(spec).parameters)
+    for name, spec in vars(hooks).items()
+    if hasattr(spec, "kernelq_spec")
+}
+"""Every hook → its arguments."""
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
@@ -246,14 +224,3 @@ def _import(module: str) -> object:
         raise PluginError(
             f"cannot import the plugin {module!r}: {error}; is it on the path, and spelt right?"
         ) from error
-
-
-def _info(
-    name: str, module: str, version: str, state: str, hooks: tuple[str, ...] = (), plugin: object = None
-) -> PluginInfo:
-    doc = (inspect.getdoc(plugin) or "").strip() if plugin is not None else ""
-    return PluginInfo(name=name, module=module, version=version, state=state, hooks=hooks, doc=doc)
-
-
-def _version(point: EntryPoint) -> str:
-    return point.dist.version if point.dist is not None else version("kernelq")

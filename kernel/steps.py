@@ -1,4 +1,4 @@
-"""The kernel's own bootsteps, in the order their needs give them."""
+"""The kernel's own bootsteps; what they require gives their order."""
 
 from __future__ import annotations
 
@@ -13,37 +13,35 @@ from .urls import mask
 
 if TYPE_CHECKING:
     from .broker import Broker
-    from .keeper import Keeper as KeeperThread
-    from .pool import Pool as PoolDriver
-    from .store import Backend as BackendDriver
+    from .keeper import Keeper
+    from .pool import Pool
+    from .store import Backend
     from .worker import Worker
 
 log = logging.getLogger("kernelq.worker")
 
 TASKS: Key[None] = Key("tasks")
-KEEPER: Key[KeeperThread] = Key("keeper")
+KEEPER: Key[Keeper] = Key("keeper")
 
 
-class Modules(Step):
-    """Import the modules that define tasks, and bind them."""
+class TasksStep(Step):
+    """Import the modules that define tasks; an error in one keeps the worker from taking any message."""
 
-    label = "imports"
+    name = "Tasks"
     provides = TASKS
 
     def start(self, parent: Worker) -> None:
-        """Import everything; an error in a module keeps the worker from taking any message."""
         parent.app.import_modules()
         parent.app.finalize()
 
 
-class Broker_(Step):
-    """Reach the broker."""
+class BrokerStep(Step):
+    """Reach the broker: wait for it as long as it takes, and say so."""
 
     name = "Broker"
     provides = BROKER
 
     def start(self, parent: Worker) -> Broker:
-        """Wait for the broker, saying so; for ever, until the worker is stopped."""
         waits = intervals(0.2, 0.5, 5.0)
         while True:
             broker = parent.app.broker
@@ -51,52 +49,49 @@ class Broker_(Step):
                 broker.renew([])
                 return broker
             except BrokerUnavailable as error:
-                if parent._stopping:
+                if parent.stopping:
                     raise
-                wait = next(waits)
-                log.error("waiting for the broker %s: %s", mask(parent.app.conf.broker_url or ""), error)
-                time.sleep(wait)
+                log.error("waiting for the broker %s: %s", mask(parent.app.broker_url), error)
+                time.sleep(next(waits))
 
 
-class Backend(Step):
-    """Open the result backend, if there is one."""
+class BackendStep(Step):
+    """Make the result backend, so that a wrong URL is seen now; None when there is none."""
 
-    requires = (TASKS,)
+    name = "Backend"
     provides = BACKEND
 
-    def start(self, parent: Worker) -> BackendDriver | None:
-        """Make the driver, so that a wrong URL is seen now."""
+    def start(self, parent: Worker) -> Backend | None:
         return parent.app.backend if parent.app.backend_url else None
 
 
-class Keeper(Step):
+class KeeperStep(Step):
     """Renew the leases of this worker's consumers."""
 
+    name = "Keeper"
     requires = (BROKER,)
     provides = KEEPER
     reconnects = True
 
-    def start(self, parent: Worker) -> KeeperThread:
-        """Start the thread."""
+    def start(self, parent: Worker) -> Keeper:
         parent.keeper.start()
         return parent.keeper
 
     def stop(self, parent: Worker) -> None:
-        """End the thread; the pool has given everything back by now."""
         parent.keeper.stop()
 
 
-class Pool(Step):
-    """Make the pool; the worker runs it."""
+class PoolStep(Step):
+    """Make the pool; the worker runs it once every step has started."""
 
+    name = "Pool"
     requires = (TASKS, BROKER, BACKEND, KEEPER)
     provides = POOL
     reconnects = True
 
-    def start(self, parent: Worker) -> PoolDriver:
-        """Make it."""
+    def start(self, parent: Worker) -> Pool:
         parent.pool = parent.make_pool()
         return parent.pool
 
 
-KERNEL_STEPS: tuple[type[Step], ...] = (Modules, Broker_, Backend, Keeper, Pool)
+KERNEL_STEPS: tuple[type[Step], ...] = (TasksStep, BrokerStep, BackendStep, KeeperStep, PoolStep)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from .context import Context, Frame, frames
-from .errors import MaxRetriesExceededError, Retry
+from .errors import Ignore, MaxRetriesExceededError, Reject, Retry
+from .message import Message
+from .record import Recorder
 from .retry import backoff
 
 if TYPE_CHECKING:
@@ -22,20 +26,8 @@ R = TypeVar("R")
 
 _OUTSIDE = Context(called_directly=True)
 
-_FROM_CONFIG = {
-    "serializer": "task_serializer",
-    "acks_late": "task_acks_late",
-    "acks_on_failure": "task_acks_on_failure",
-    "acks_on_timeout": "task_acks_on_timeout",
-    "track_started": "task_track_started",
-    "ignore_result": "task_ignore_result",
-    "store_errors_even_if_ignored": "task_store_errors_even_if_ignored",
-    "time_limit": "task_time_limit",
-    "soft_time_limit": "task_soft_time_limit",
-    "priority": "task_default_priority",
-    "queue": "task_default_queue",
-}
-"""Task attribute → the setting that stands in where the attribute is None."""
+_SETTINGS = {"priority": "task_default_priority", "queue": "task_default_queue"}
+"""Task attribute → the setting that stands in where it is None; for the others it is ``task_<attribute>``."""
 
 
 class Task(Generic[P, R]):
@@ -76,6 +68,7 @@ class Task(Generic[P, R]):
     """Whether calling the task is just calling `run`: its class has no `__call__` of its own."""
 
     _head: Callable[..., Any] | None = None
+    _resolved: dict[str, Any]
 
     @classmethod
     def from_function(cls, app: KernelQ, fun: Callable[..., Any], name: str, options: dict[str, Any]) -> Task[..., Any]:
@@ -96,6 +89,7 @@ class Task(Generic[P, R]):
     def bind(self, app: KernelQ, options: Mapping[str, Any] | None = None) -> None:
         """Tie the task to an app and set options as attributes."""
         self.app = app
+        self._resolved = {}
         for option, value in (options or {}).items():
             setattr(self, option, value)
         self.autoretry_for = tuple(self.autoretry_for)
@@ -137,13 +131,9 @@ class Task(Generic[P, R]):
         return self.app.publisher.send(self, self.name, args, kwargs, {})
 
     def apply_async(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        task_id: str | None = None,
-        **options: Any,
+        self, args: Any = None, kwargs: Any = None, task_id: str | None = None, **options: Any
     ) -> AsyncResult[R]:
-        """Send the task to a worker.
+        """Send the task to a worker, with `args` (list or tuple), `kwargs` (mapping) and options.
 
         Options: `countdown` (seconds), `eta` (datetime or ISO text), `expires` (seconds, datetime or ISO text),
         `queue`, `priority` (0 to 9, the higher the sooner), `serializer`, `time_limit`, `soft_time_limit` (seconds),
@@ -168,16 +158,24 @@ class Task(Generic[P, R]):
             self._head(*args, **kwargs)
 
     def option(self, name: str) -> Any:
-        """The attribute `name`, or the setting that stands in for it."""
-        value = getattr(self, name)
-        return self.app.conf.get(_FROM_CONFIG[name]) if value is None and name in _FROM_CONFIG else value
+        """The attribute `name`, or the setting that stands in for it; looked up once."""
+        try:
+            return self._resolved[name]
+        except KeyError:
+            value = getattr(self, name)
+            found = self.app.conf[_SETTINGS.get(name, f"task_{name}")] if value is None else value
+            return self._resolved.setdefault(name, found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__.get("_resolved", {}).pop(name, None)
+        super().__setattr__(name, value)
 
     # --- inside a run
 
     def retry(
         self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
+        args: Any = None,
+        kwargs: Any = None,
         exc: BaseException | None = None,
         throw: bool = True,
         eta: datetime.datetime | None = None,
@@ -185,7 +183,7 @@ class Task(Generic[P, R]):
         max_retries: int | None = None,
         **options: Any,
     ) -> Retry:
-        """Run this task again later, under the same id.
+        """Run this task again later, under the same id; always written as ``raise self.retry(…)``.
 
         `countdown` seconds from now (default `default_retry_delay`), or at `eta`. Raises `Retry` to end this run; with
         ``throw=False`` returns it and goes on. When the retries are used up it raises `exc`, else
@@ -193,7 +191,7 @@ class Task(Generic[P, R]):
         """
         request = self.request
         if request.called_directly or request.message is None:
-            raise _cause(exc) or Retry("task can be retried", None)
+            raise exc or sys.exc_info()[1] or Retry("task can be retried")
         limit = self.max_retries if max_retries is None else max_retries
         if limit is not None and request.retries >= limit:
             raise exc or MaxRetriesExceededError(
@@ -203,27 +201,47 @@ class Task(Generic[P, R]):
             )
         if eta is None and countdown is None:
             countdown = self.default_retry_delay
-        successor = self.app.publisher.again(
-            self, request, args, kwargs, {"eta": eta, "countdown": countdown, **options}
-        )
-        error = Retry(exc=_cause(exc), when=eta if countdown is None else countdown, sig=successor)
+        options.update(eta=eta, countdown=countdown)
+        successor = self.app.publisher.again(self, request, args, kwargs, options)
+        error = Retry(exc=exc or sys.exc_info()[1], when=eta if countdown is None else countdown, sig=successor)
         if throw:
             # The successor travels with the end of this run, so that neither exists without the other.
             raise error
         self.app.publisher.publish([successor])
         return error
 
-    def retry_countdown(self, retries: int) -> float | None:
-        """Seconds until an automatic retry: the backoff, else what `retry_kwargs` says (None: the default)."""
-        if not self.retry_backoff:
-            return cast("float | None", self.retry_kwargs.get("countdown"))
-        return backoff(int(max(1, self.retry_backoff)), retries, self.retry_backoff_max, jitter=self.retry_jitter)
+    def retried_by_itself(self, request: Context, error: BaseException) -> BaseException:
+        """What an exception of a run becomes by `autoretry_for`: a `Retry`, or the error when retries are used up."""
+        excepted = (*self.dont_autoretry_for, Retry, Ignore, Reject)
+        if not isinstance(error, self.autoretry_for) or isinstance(error, excepted):
+            return error
+        options = dict(self.retry_kwargs)
+        if self.retry_backoff:
+            factor = int(max(1, self.retry_backoff))
+            options["countdown"] = backoff(factor, request.retries, self.retry_backoff_max, jitter=self.retry_jitter)
+        try:
+            self.retry(exc=error, **options)
+        except BaseException as raised:  # noqa: BLE001  (Retry, or the task's own error when it may not)
+            return raised
+        return error
 
-    def update_state(self, task_id: str | None = None, state: str | None = None, meta: Any = None, **_: Any) -> None:
+    def limits(self, request: Context) -> tuple[float | None, float | None]:
+        """(hard, soft) seconds of a run: the call's, else the task's, else the settings'."""
+        hard, soft = (request.message and request.message.timelimit) or (None, None)
+        return (
+            self.option("time_limit") if hard is None else hard,
+            self.option("soft_time_limit") if soft is None else soft,
+        )
+
+    def update_state(self, task_id: str | None = None, state: str = "PROGRESS", meta: Any = None) -> None:
         """Store a state of your own with `meta` as its result; whoever waits with `on_message` sees it."""
-        from .execute import store_state
-
-        store_state(self, task_id or self.request.id, state or "PROGRESS", meta)
+        request = self.request
+        message = request.message
+        if message is None or (task_id is not None and task_id != message.id):
+            if task_id is None:
+                raise ValueError(f"update_state of {self.name} outside a run needs a task_id")
+            message, request = Message(id=task_id, task=self.name, body=b""), Context()
+        Recorder(self.app, request.hostname).state(request, message, state, meta)
 
     @property
     def backend(self) -> Backend:
@@ -232,25 +250,19 @@ class Task(Generic[P, R]):
 
     # --- handlers, for subclasses; all run where the task runs, their return values are ignored
 
-    def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Before `run`; an exception here is the task's failure."""
 
-    def on_success(self, retval: Any, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """After the result is stored."""
 
-    def on_failure(
-        self, exc: BaseException, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], einfo: Any
-    ) -> None:
+    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """After the failure is stored."""
 
-    def on_retry(
-        self, exc: BaseException, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], einfo: Any
-    ) -> None:
+    def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """After the retry is published and stored."""
 
-    def after_return(
-        self, status: str, retval: Any, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], einfo: Any
-    ) -> None:
+    def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Last, after success and failure."""
 
     def overrides(self, *handlers: str) -> bool:
@@ -276,18 +288,10 @@ class Task(Generic[P, R]):
 
 
 def _find_task(name: str, module: str) -> Task[..., Any]:
-    from importlib import import_module
-
     from .app import KernelQ
 
     import_module(module)
     return KernelQ.current().tasks[name]
-
-
-def _cause(exc: BaseException | None) -> BaseException | None:
-    import sys
-
-    return exc if exc is not None else sys.exc_info()[1]
 
 
 def _head_of(fun: Callable[..., Any]) -> Callable[..., Any] | None:

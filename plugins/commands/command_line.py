@@ -1,21 +1,16 @@
-"""The command line: ``kernelq``. The worker's command is here, the others come from plugins (hook `commands`)."""
+"""The command line ``kernelq``: its options for every command, and the commands of all plugins (hook `commands`)."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from kernelq import KernelQ, KernelQError, __version__
+from kernelq.contracts import PluginConflict
 
-from . import __version__
-from .errors import KernelQError, PluginConflict
 from .loading import find_app
-from .urls import mask
-
-if TYPE_CHECKING:
-    from .app import KernelQ
-    from .worker import Worker
 
 
 class Session:
@@ -51,20 +46,18 @@ class Session:
     @property
     def app_or_new(self) -> KernelQ:
         """The project's app, or a bare one for commands that only look at the installation."""
-        from .app import KernelQ
-
         if self._app is None and self.name is None:
             self._app = KernelQ("kernelq", set_as_current=False)
         return self.app
 
 
 def _add(app: KernelQ, plugins: Sequence[str], disabled: Sequence[str]) -> None:
-    if app._plugins is None:
+    if not app.has_plugins:
         app.conf.update(plugins=tuple(plugins), disable_plugins=tuple(disabled))
         return
     for name in disabled:
         app.plugins.unregister(name)
-    app.plugins.load(plugins, disabled)
+    app.plugins.load(plugins)
 
 
 def _take_app(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -140,69 +133,6 @@ def kernelq() -> None:
       kernelq -A proj call proj.add 2 3 --wait
       kernelq -A proj queues                  what waits, runs and died
     """
-
-
-@app_options
-@kernelq.command()
-@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
-@click.option("-f", "--logfile", metavar="PATH", help="Log there instead of to the terminal.")
-@click.option(
-    "-c", "--concurrency", type=click.IntRange(min=0), help="Processes or threads that run tasks. [default: CPUs]"
-)
-@click.option("-P", "--pool", metavar="NAME", help="prefork, threads, solo, or a plugin's. [default: prefork]")
-@click.option("-Q", "--queues", metavar="A,B", help="Queues to consume. [default: the default queue]")
-@click.option("-n", "--hostname", metavar="NAME", help="Name of this worker, such as w1@%h. [default: kernelq@%h]")
-@click.option("-q", "--quiet", is_flag=True, help="No start banner.")
-@click.pass_obj
-def worker(
-    session: Session,
-    loglevel: str,
-    logfile: str | None,
-    concurrency: int | None,
-    pool: str | None,
-    queues: str | None,
-    hostname: str | None,
-    quiet: bool,
-) -> None:
-    """Run tasks until stopped: TERM or Ctrl-C once to finish what runs, twice to give it back.
-
-    \b
-    Example: kernelq -A proj worker -l INFO -c 4 -Q default,mail
-    """
-    from .log import level_of
-
-    try:
-        level_of(loglevel)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--loglevel") from error
-    app = session.app
-    names = [name.strip() for name in queues.split(",") if name.strip()] if queues else None
-    made = app.Worker(
-        concurrency=concurrency, pool=pool, queues=names, hostname=hostname, loglevel=loglevel, logfile=logfile
-    )
-    if not quiet:
-        app.import_modules()
-        click.echo(banner(made))
-    sys.exit(made.run())
-
-
-def banner(worker: Worker) -> str:
-    """What a worker says of itself when it starts."""
-    from .settings import EMBEDDED_URL
-
-    app = worker.app
-    rows = {
-        "app": app.main or "__main__",
-        "broker": mask(app.conf.broker_url or EMBEDDED_URL),
-        "results": mask(app.backend_url or "none"),
-        "concurrency": f"{worker.concurrency} ({worker.pool_name})",
-        "queues": ", ".join(worker.queues),
-        "plugins": ", ".join(info.name for info in app.plugins.infos() if info.state == "on"),
-    }
-    lines = [f"{worker.hostname} · kernelq {__version__} · python {sys.version.split()[0]}", ""]
-    lines += [f"  {name + ':':<13}{value}" for name, value in rows.items()]
-    lines += ["", "  tasks:", *(f"    {name}" for name in sorted(app.tasks)), ""]
-    return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None, *, app: KernelQ | None = None) -> None:

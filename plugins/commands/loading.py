@@ -1,18 +1,14 @@
-"""Finding what a project holds: its app for ``-A``, and its task modules."""
+"""Finding a project's app for ``-A``."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from .errors import ImproperlyConfigured
-
-if TYPE_CHECKING:
-    from .app import KernelQ
+from kernelq import KernelQ
+from kernelq.contracts import ImproperlyConfigured
 
 
 def find_app(name: str) -> KernelQ:
@@ -23,8 +19,6 @@ def find_app(name: str) -> KernelQ:
     Raises:
         ImproperlyConfigured: nothing there, or the import failed; the cause is the import's own error.
     """
-    from .app import KernelQ
-
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     module_name, _, attribute = name.partition(":")
@@ -62,14 +56,3 @@ def _import(module: str, name: str) -> object:
         raise ImproperlyConfigured(
             f"the module {module!r} (from -A {name}) failed to import: {type(error).__name__}: {error}"
         ) from error
-
-
-def import_related(packages: Iterable[str], related: str | None) -> None:
-    """Import ``<package>.<related>`` of each; a package without that module is passed over, errors inside are not."""
-    for package in packages:
-        import_module(package)
-        if related is None:
-            continue
-        full = f"{package}.{related}"
-        if importlib.util.find_spec(full) is not None:
-            import_module(full)

@@ -23,6 +23,10 @@ class _Proxy:
     def __init__(self, find: Callable[[], Any]) -> None:
         object.__setattr__(self, "_find", find)
 
+    def _get_current_object(self) -> Any:
+        """The object itself, as other libraries' proxies call it."""
+        return self._find()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._find(), name)
 
@@ -36,7 +40,7 @@ class _Proxy:
         return self._find() is not None
 
     def __eq__(self, other: object) -> bool:
-        return bool(self._find() == (other._find() if isinstance(other, _Proxy) else other))
+        return bool(self._find() == (other._get_current_object() if isinstance(other, _Proxy) else other))
 
     def __hash__(self) -> int:
         return hash(self._find())

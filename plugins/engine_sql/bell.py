@@ -40,7 +40,7 @@ def file_bell(path: str) -> Wakeup:
 
 
 class PollingBell:
-    """Looks at the file's times, seldom and seldomer: 1 µs each time, no connection used."""
+    """Looks at the file's times, ever less often: about 1 µs each time, no connection used."""
 
     def __init__(self, path: str) -> None:
         self._path = path

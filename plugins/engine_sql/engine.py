@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Any
 
 from kernelq.contracts import Engine, ImproperlyConfigured, Wakeup, mask
 from sqlalchemy import Connection, MetaData
@@ -17,8 +15,9 @@ _DIALECTS = {"sqlite": "sqlite:SqliteEngine"}
 class SqlEngine(Engine):
     """A database shared by broker, backend and stores; ``SqlEngine(url)`` gives the dialect's class.
 
-    `begin` and `read` are the border of the foreign library: its errors leave them as
-    `BrokerUnavailable` (trying again may help), `BrokerFull` or, for a refused statement, `BrokerError`.
+    Every method but `create` is the dialect's. `begin` and `read` are the border of the foreign library:
+    its errors leave them as `BrokerUnavailable` (trying again may help), `BrokerFull` or, for a refused
+    statement, `BrokerError`.
     """
 
     family = "sql"
@@ -34,24 +33,27 @@ class SqlEngine(Engine):
     def canonical(cls, url: str) -> str:
         return _dialect_of(url).canonical(url)
 
-    @abstractmethod
     def begin(self) -> AbstractContextManager[Connection]:
         """A `Connection` in a write transaction: committed at the end, rolled back on any exception.
 
         Not to be nested. Reading, choosing and writing inside it see no other writer.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def read(self) -> AbstractContextManager[Connection]:
         """A `Connection` for reading; each statement sees the commits before it. Waits for no writer."""
+        raise NotImplementedError
 
-    @abstractmethod
     def listen(self, channel: str) -> Wakeup:
         """A wake-up for `channel`; commits made after this call are not missed."""
+        raise NotImplementedError
 
-    @abstractmethod
     def notify(self, connection: Connection, channel: str) -> None:
         """Wake the listeners of `channel` once the transaction of `connection` is committed."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
 
     def create(self, metadata: MetaData) -> None:
         """See to it that the tables of `metadata` are there, in its version, from the next `begin` or `read` on.
@@ -72,5 +74,5 @@ def _dialect_of(url: str) -> type[SqlEngine]:
             f"no SQL dialect for {mask(url)!r}; expected a URL with one of: {', '.join(sorted(_DIALECTS))}"
         )
     module, _, attribute = home.partition(":")
-    found: Any = getattr(import_module(f".{module}", __package__), attribute)
-    return found  # type: ignore[no-any-return]  # looked up by name
+    found: type[SqlEngine] = getattr(import_module(f".{module}", __package__), attribute)
+    return found

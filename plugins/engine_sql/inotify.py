@@ -30,8 +30,8 @@ class InotifyBell:
         self._path = path
         self._watched: tuple[int, int] | None = None  # device and inode
         self._closing = threading.RLock()  # an OS signal handler may ring while this thread rings
+        self._events = self._ring = -1
         self._events = _checked(_libc.inotify_init1(_FLAGS))
-        self._ring = -1
         try:
             self._ring = os.eventfd(0, _FLAGS)
             self._watch_current()
@@ -66,6 +66,9 @@ class InotifyBell:
                 if fd >= 0:
                     os.close(fd)
             self._events = self._ring = -1
+
+    def __del__(self) -> None:
+        self.close()  # an owner lost with its broker closes nothing, and instances are few
 
     def _watch_current(self) -> bool:
         """Watch the file that lies at the path now; True when it is not the one watched so far."""

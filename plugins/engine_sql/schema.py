@@ -47,7 +47,7 @@ def make_tables(connection: Connection, metadata: MetaData) -> None:
 
 
 def _upgrade(
-    connection: Connection, steps: Mapping[int, Callable[[Connection], None]], found: int, wanted: int
+    connection: Connection, steps: Mapping[int, Callable[[Connection], object]], found: int, wanted: int
 ) -> None:
     for version in range(found, wanted):
         steps[version](connection)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kernelq.contracts import BrokerUnavailable, Wakeup
+from kernelq.contracts import Wakeup
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -125,8 +125,8 @@ class SqliteEngine(SqlEngine):
 
     def _ready_writer(self, deadline: float) -> Link:
         if self._writer is not None and self._writer.raw.in_transaction:
-            raise BrokerUnavailable(
-                f"this thread is in the middle of a transaction of {self.address.path}; end it first"
+            raise RuntimeError(
+                f"this thread is in the middle of a transaction of {self.address.path}; end it before another"
             )
         if self._is_replaced():
             log.warning("%s was removed or replaced; going on with a new one", self.address.path)
@@ -141,8 +141,7 @@ class SqliteEngine(SqlEngine):
         writer = Link(self._pool)
         # The write lock is tried for by us (`begin_immediate`), and under it nothing else is busy.
         writer.raw.execute("PRAGMA busy_timeout = 0")
-        status = os.stat(self.address.path)
-        self._file = (status.st_dev, status.st_ino)
+        self._file = _identity(self.address.path)
         self._made = 0
         return writer
 
@@ -162,11 +161,8 @@ class SqliteEngine(SqlEngine):
         now = time.monotonic()
         if self._writer is None or now - self._looked_at < _LOOK_EVERY:
             return False
-        try:
-            status = os.stat(self.address.path)
-        except OSError:
-            return True
-        if (status.st_dev, status.st_ino) != self._file:
+        found = _identity(self.address.path)
+        if found is None or found != self._file:
             return True
         self._looked_at = now
         return False
@@ -177,3 +173,12 @@ class SqliteEngine(SqlEngine):
         if self._writer is not None:
             self._writer.close()
         self._writer = None
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Device and inode of the file that lies there now."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -9,6 +9,7 @@ having none does.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -27,7 +28,8 @@ class Forkable(Protocol):
 
 
 _engines: weakref.WeakSet[Forkable] = weakref.WeakSet()
-_held: list[Forkable] = []  # by the thread that forks
+_forking = threading.RLock()  # held through a fork by the thread that forks
+_held: list[Forkable] = []  # by that thread
 
 
 def close_before_forks(engine: Forkable) -> None:
@@ -36,6 +38,7 @@ def close_before_forks(engine: Forkable) -> None:
 
 
 def _before() -> None:
+    _forking.acquire()
     for engine in list(_engines):
         engine.hold()
         _held.append(engine)
@@ -44,9 +47,12 @@ def _before() -> None:
 def _in_parent() -> None:
     while _held:
         _held.pop().release()
+    _forking.release()
 
 
 def _in_child() -> None:
+    global _forking
+    _forking = threading.RLock()
     while _held:
         _held.pop().forget_connections()
 

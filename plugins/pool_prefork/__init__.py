@@ -29,7 +29,7 @@ Guarantees:
     max_tasks_per_child is exact. A child too large is replaced after the task that made it so.
     A quick stop kills the children; what they ran goes back uncharged.
     Children do not outlive the supervisor, not even when it is killed.
-    Children that end before they run anything are forked again more and more slowly, up to every 5 seconds.
+    Children that end at their very start are forked again more and more slowly, up to every 5 seconds.
 
 What a task starts in a session of its own (``start_new_session``) is left alone; everything else it leaves
 behind is killed when its child ends, for whatever reason. The one exception: when the supervisor

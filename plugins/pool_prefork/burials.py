@@ -6,7 +6,9 @@ import logging
 from math import inf
 from typing import Final
 
-from kernelq.contracts import BackendError, BrokerError, Fate, PoolHost
+from kernelq.contracts import BackendUnavailable, BrokerFull, BrokerUnavailable, Fate, PoolHost
+
+from .burial import bury
 
 log = logging.getLogger("kernelq.worker")
 
@@ -37,10 +39,11 @@ class Burials:
     def retry(self, now: float) -> None:
         """Bury what is open; the first that finds the broker away ends this try."""
         self._again_at = inf
+        host = self._host
         for consumer_id, running in list(self._open.items()):
             try:
-                self._host.bury(consumer_id, running)
-            except (BrokerError, BackendError) as error:
+                bury(host.app, host.hostname, consumer_id, running, own_id=host.new_consumer_id(-1))
+            except (BrokerUnavailable, BrokerFull, BackendUnavailable) as error:
                 if self._told != consumer_id:
                     self._told = consumer_id
                     log.warning("cannot take back yet what %s held, trying again: %s", consumer_id, error)

@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Set
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -17,6 +19,7 @@ from kernelq.contracts import Lane, PoolHost, Stop
 from .doorbell import Doorbell
 from .lifeline import Lifeline
 from .page import Farewell, Page
+from .task_forks import give_signals_back_in_forks
 from .tracker import PageTracker
 
 log = logging.getLogger("kernelq.worker")
@@ -39,6 +42,7 @@ class Child:
         self._lifeline = lifeline
         self._lane: Lane | None = None
         self._why = Farewell.NONE
+        self._told: SimpleQueue[Farewell] = SimpleQueue()  # from the signal handler to `_listen`
         self._warned = 0  # the last run that SoftTimeLimitExceeded was raised in
 
     def live(self, signal_mask: Set[int]) -> NoReturn:
@@ -76,21 +80,30 @@ class Child:
             max_tasks=app.conf.worker_max_tasks_per_child,
             max_memory=app.conf.worker_max_memory_per_child,
         )
-        self._lane = host.lane(index=self._index, consumer_id=self._consumer_id, tracker=tracker)
-        if self._why is Farewell.NONE:  # else it was told to stop before there was a lane
-            self._page.set_ready()
-            self._doorbell.ring()
-            self._lane.run()
+        self._lane = host.lane(
+            index=self._index, consumer_id=self._consumer_id, tracker=tracker, on_ready=self._announce
+        )
+        threading.Thread(target=self._listen, name="stop-listener", daemon=True).start()
+        self._lane.run()
         self._page.say_farewell(self._why)
         code = 0 if self._why else 1
         app.plugins.notify("worker_process_shutdown", app=app, hostname=host.hostname, pid=os.getpid(), exitcode=code)
         return code
 
+    def _announce(self) -> None:
+        self._page.set_ready()
+        self._doorbell.ring()
+
     def _retire(self, why: Farewell) -> None:
-        """Stop warm; the first reason counts. From any thread or a signal handler."""
+        """Stop warm; the first reason counts. From any thread, but not from a signal handler."""
         self._why = self._why or why
-        if self._lane is not None:
-            self._lane.stop(Stop.WARM)
+        assert self._lane is not None
+        self._lane.stop(Stop.WARM)
+
+    def _listen(self) -> None:
+        # Apart from the signal handler, which interrupts the main thread anywhere, inside locks of the lane too.
+        while True:
+            self._retire(self._told.get())
 
     # --- signals
 
@@ -103,10 +116,10 @@ class Child:
         signal.signal(signal.SIGINT, lambda number, frame: None)
         signal.signal(signal.SIGTERM, self._on_terminate)
         signal.signal(signal.SIGUSR1, self._on_soft_limit)
-        os.register_at_fork(after_in_child=_give_signals_back)
+        give_signals_back_in_forks()
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
-        self._retire(Farewell.STOPPED)
+        self._told.put(Farewell.STOPPED)
 
     def _on_soft_limit(self, number: int, frame: FrameType | None) -> None:
         """Raise in the task the supervisor meant; it may be over by the time the signal comes."""
@@ -116,11 +129,13 @@ class Child:
             raise SoftTimeLimitExceeded(run.soft)
 
 
-def _give_signals_back() -> None:
-    """In a process that a task forked (by `multiprocessing`, say): SIGTERM ends it, as anybody expects."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+def flush_streams() -> None:
+    """Write out what waits in the standard streams' buffers; one that is closed or broken is passed over."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # None in a process without a terminal, closed, or nobody reads it
 
 
 def _close_stdin() -> None:
@@ -134,7 +149,6 @@ def _close_stdin() -> None:
 def _leave(code: int) -> NoReturn:
     try:
         logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
     finally:
         os._exit(code)

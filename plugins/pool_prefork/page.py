@@ -23,7 +23,7 @@ NAME_BYTES: Final = 256
 """Room for a task's name; a longer one is cut, which only the log sees."""
 
 _HEAD = struct.Struct("=Q")
-_RECORD = struct.Struct(f"=Q??dddHH{KEY_BYTES}s{NAME_BYTES}sQ")
+_RECORD = struct.Struct(f"=Q??dddII{KEY_BYTES}s{NAME_BYTES}sQ")
 _TAIL_AT = _RECORD.size - _HEAD.size
 _RUNNING_AT = _HEAD.size
 
@@ -85,8 +85,8 @@ class Page:
             started_at,
             soft or 0.0,
             hard or 0.0,
-            min(len(key_bytes), KEY_BYTES),
-            min(len(name_bytes), NAME_BYTES),
+            len(key_bytes),
+            len(name_bytes),
             key_bytes,
             name_bytes,
             number,

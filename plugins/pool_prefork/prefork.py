@@ -10,14 +10,15 @@ import signal
 import time
 from collections.abc import Iterator
 
-from kernelq.contracts import Fate, Pool, PoolHost, Stop
+from kernelq.contracts import Pool, PoolHost, Stop
 
 from .burials import Burials
 from .deadlines import LOOK_EVERY, Due
 from .doorbell import Doorbell
+from .fates import describe_end, fates_of
 from .lifeline import Lifeline
 from .page import Farewell
-from .process import ChildProcess, describe_end
+from .process import ChildProcess
 from .slot import Slot
 
 log = logging.getLogger("kernelq.worker")
@@ -87,7 +88,7 @@ class PreforkPool(Pool):
             patience: float | None = self.host.app.conf.worker_shutdown_timeout
             self._give_up_at = math.inf if patience is None else now + patience
             for child in self._children():
-                child.signal(signal.SIGTERM)
+                child.send(signal.SIGTERM)
         elif self._asked is Stop.QUICK and self._stopping is not Stop.QUICK:
             self._stopping = Stop.QUICK
             self._give_up_at = math.inf
@@ -148,8 +149,8 @@ class PreforkPool(Pool):
             log.info("%s ended: %s", child, _FAREWELLS[child.page.farewell])
             slot.note_success()
             return
-        self._burials.add(child.consumer_id, _fates(child, code), now)
-        if child.page.has_run or child.is_killed:
+        self._burials.add(child.consumer_id, fates_of(child, code), now)
+        if child.has_proved_itself(now):
             slot.note_success()
         elif not self._asked:
             slot.note_failure(now, describe_end(code))
@@ -161,8 +162,8 @@ class PreforkPool(Pool):
             child.kill()
         for slot in self._slots:
             if slot.child is not None:
-                slot.child.reap(wait=True)
-                self._burials.add(slot.child.consumer_id, {}, now)
+                code = slot.child.reap(wait=True) or 0
+                self._burials.add(slot.child.consumer_id, fates_of(slot.child, code), now)
                 slot.empty()
         self._burials.close(now)
         self._doorbell.close()
@@ -183,31 +184,8 @@ def _keep_limits(child: ChildProcess, now: float) -> None:
     if due is Due.SOFT:
         log.warning("soft time limit of %g s passed in %s: %s", run.soft, child, run)
         child.page.aim(run.number)
-        child.signal(signal.SIGUSR1)
+        child.send(signal.SIGUSR1)
     else:
         log.error("hard time limit of %g s passed in %s: %s; killing it", run.hard, child, run)
         child.overdue = run
         child.kill()
-
-
-def _fates(child: ChildProcess, code: int) -> dict[str, Fate]:
-    """What becomes of the run that a child died in; nothing when it was idle, or killed without its fault."""
-    run = child.page.run()
-    if child.is_killed and code == -signal.SIGKILL:
-        # Between the look and the kill the overdue run may have ended: then the next one is not to blame.
-        if run is None or child.overdue is None or run.number != child.overdue.number:
-            return {}
-        return {run.key: Fate(reason="timed_out", limit=run.hard, acked=run.acked)}
-    if run is None:
-        log.warning("%s ended by %s while idle", child, describe_end(code))
-        return {}
-    log.warning(
-        "%s ended by %s while running %s; %s",
-        child,
-        describe_end(code),
-        run,
-        "it was acknowledged before it ran, so it is not run again"
-        if run.acked
-        else "its message goes back, charged with one crash",
-    )
-    return {run.key: Fate(reason="crashed", detail=describe_end(code), acked=run.acked)}

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Final
 
 from .deadlines import Deadlines
 from .page import Page, Run
+
+TRIAL: Final = 1.0
+"""Seconds from its fork after which the end of a child that consumed is not put down to its start."""
 
 
 class ChildProcess:
     """A running child, made after the fork."""
 
-    def __init__(self, pid: int, *, index: int, consumer_id: str, page: Page) -> None:
+    def __init__(self, pid: int, *, index: int, consumer_id: str, page: Page, born_at: float) -> None:
         self.pid = pid
+        self.born_at = born_at
         self.index = index
         self.consumer_id = consumer_id
         self.page = page
@@ -26,7 +31,7 @@ class ChildProcess:
         self.sentinel = _pidfd(pid)
         """Readable once the process has ended; None where there is no such thing."""
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send a signal to the child alone."""
         try:
             os.kill(self.pid, number)
@@ -37,7 +42,7 @@ class ChildProcess:
         """End it at once, with everything its tasks have forked."""
         self.is_killed = True
         self._kill_group()
-        self.signal(signal.SIGKILL)  # it may not have got as far as having a group
+        self.send(signal.SIGKILL)  # it may not have got as far as having a group
 
     def reap(self, *, wait: bool = False) -> int | None:
         """How it ended: exit code, or minus the signal; None while it lives. What it forked is killed then."""
@@ -50,6 +55,10 @@ class ChildProcess:
         self._kill_group()
         return os.waitstatus_to_exitcode(status)
 
+    def has_proved_itself(self, now: float) -> bool:
+        """Whether it did some work, or was ready for it for a while: its end is no sign that no child can live."""
+        return self.page.has_run or self.is_killed or (self.page.is_ready and now - self.born_at >= TRIAL)
+
     def close(self) -> None:
         """Give back what was kept of it."""
         self.page.close()
@@ -57,7 +66,7 @@ class ChildProcess:
             os.close(self.sentinel)
 
     def _kill_group(self) -> None:
-        # The group keeps its number as long as one member lives, so this cannot hit a stranger's.
+        # Not a stranger's: a group keeps its number while a member lives, and numbers come round only much later.
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -65,16 +74,6 @@ class ChildProcess:
 
     def __str__(self) -> str:
         return f"child {self.index} (pid {self.pid})"
-
-
-def describe_end(code: int) -> str:
-    """In words: ``signal 9 (SIGKILL)`` or ``exit code 3``."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"signal {-code}"
 
 
 def _pidfd(pid: int) -> int | None:

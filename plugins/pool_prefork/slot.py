@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import warnings
 from collections.abc import Set
 from typing import Final
 
 from kernelq.contracts import BrokerError, PoolHost
 
-from .child import Child
+from .child import Child, flush_streams
 from .doorbell import Doorbell
 from .lifeline import Lifeline
 from .page import Page
@@ -54,7 +53,7 @@ class Slot:
             log.warning("cannot fork child %d: %s", self.index, error)
             self.note_failure(now, str(error))
             return
-        self.child = ChildProcess(pid, index=self.index, consumer_id=consumer_id, page=page)
+        self.child = ChildProcess(pid, index=self.index, consumer_id=consumer_id, page=page, born_at=now)
         log.debug("%s started", self.child)
 
     def empty(self) -> None:
@@ -75,7 +74,7 @@ class Slot:
         self.fork_at = now + wait
         if wait:
             log.error(
-                "child %d failed %d times in a row without running a task (%s); trying again in %.1f s",
+                "child %d failed to start %d times in a row (%s); trying again in %.1f s",
                 self.index,
                 self._failures,
                 reason,
@@ -83,15 +82,12 @@ class Slot:
             )
 
     def _fork(self, consumer_id: str, page: Page) -> int:
-        # What is in these buffers now would be written by both.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        child = Child(self._host, self.index, consumer_id, page=page, doorbell=self._doorbell, lifeline=self._lifeline)
+        # What is in the streams' buffers now would be written by both.
+        flush_streams()
         with self._host.hold_fork():
             pid, signal_mask = _fork_with_signals_blocked()
         if pid == 0:
-            child = Child(
-                self._host, self.index, consumer_id, page=page, doorbell=self._doorbell, lifeline=self._lifeline
-            )
             child.live(signal_mask)
         return pid
 

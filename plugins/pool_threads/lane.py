@@ -9,19 +9,30 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Final
 
-from .broker import Consumer, Delivery, Transition, Verdict
-from .execute import Executor
-from .lane import FETCH_WAIT, UNAVAILABLE
-from .pool import Stop
-from .retry import intervals
-from .settler import Held, Settler
-
-if TYPE_CHECKING:
-    from .app import KernelQ
+from kernelq import KernelQ
+from kernelq.contracts import (
+    BackendUnavailable,
+    BrokerFull,
+    BrokerUnavailable,
+    Consumer,
+    Delivery,
+    Executor,
+    Held,
+    Settler,
+    Stop,
+    Transition,
+    Verdict,
+    intervals,
+)
 
 log = logging.getLogger("kernelq.worker")
+
+FETCH_WAIT: Final = 5.0
+"""Seconds one fetch waits; it ends earlier when a message comes or the lane is woken."""
+
+UNAVAILABLE: Final = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
 
 class SlotLane:

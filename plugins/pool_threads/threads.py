@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from kernelq.contracts import Pool, PoolHost, Stop
 
+from .lane import SlotLane
 from .slots import SlotThreads
 
 log = logging.getLogger("kernelq.worker")
@@ -18,16 +20,27 @@ class ThreadPool(Pool):
         super().__init__(host)
         self._how = Stop.NOT
         self._threads = SlotThreads(host.concurrency)
-        self._lane = host.lane(submit=self._threads.submit, slots=host.concurrency)
+        self._consumer_id = host.new_consumer_id(0)
+        self._lane = SlotLane(
+            host.app,
+            hostname=host.hostname,
+            queues=host.queues,
+            consumer_id=self._consumer_id,
+            submit=self._threads.submit,
+            slots=host.concurrency,
+            on_ready=partial(host.is_ready, 0),
+        )
 
     def run(self) -> None:
         """Run the lane here until stopped. After a quick stop, tasks may still be running when this returns."""
         host = self.host
         host.app.plugins.notify("worker_process_init", app=host.app, hostname=host.hostname)
+        host.keep(self._consumer_id)
         self._threads.start()
         try:
             self._lane.run()
         finally:
+            host.drop(self._consumer_id)
             self._threads.close()
             self._leave()
 
@@ -41,7 +54,7 @@ class ThreadPool(Pool):
             self._threads.join()
         elif still := self._threads.busy():
             log.warning(
-                "%d threads are still inside their tasks and cannot be interrupted; "
+                "%d tasks still run in threads and cannot be interrupted; "
                 "their messages were given back, and their outcomes will be refused",
                 still,
             )

@@ -36,7 +36,9 @@ def rebuild(data: Any) -> BaseException:
     if found is None:
         found = type(name.rpartition(".")[2], (UnknownStoredError,), {})
     if not (isinstance(found, type) and issubclass(found, BaseException)):
-        raise SecurityError(f"expected the stored class {data.get('exc_module')}.{name} to be an exception, got {found!r}")
+        raise SecurityError(
+            f"expected the stored class {data.get('exc_module')}.{name} to be an exception, got {found!r}"
+        )
     try:
         return found(*arguments)
     except Exception:  # noqa: BLE001  (a constructor that takes other arguments than it stored)

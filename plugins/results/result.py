@@ -8,8 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from kernelq.contracts import (
+    EXCEPTION_STATES,
+    FAILURE,
+    PENDING,
+    PROPAGATE_STATES,
+    READY_STATES,
+    SUCCESS,
+    Outcome,
+    running,
+)
 from kernelq.errors import TimeoutError
-from kernelq.contracts import EXCEPTION_STATES, FAILURE, PENDING, PROPAGATE_STATES, READY_STATES, SUCCESS, Outcome, running
 
 from .rebuild import rebuild
 

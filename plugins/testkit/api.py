@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
             "samples",
             "settling",
             "sharing",
+            "side_by_side",
             "storing",
             "transacting",
             "watching",
@@ -27,7 +28,6 @@ pytest.register_assert_rewrite(
 
 from .backend_suite import BackendSuite  # noqa: E402
 from .behaviour import Behaviour, behaviours, requires  # noqa: E402
-from .broker_machine import BrokerMachine  # noqa: E402
 from .broker_suite import BrokerSuite  # noqa: E402
 
-__all__ = ["BackendSuite", "Behaviour", "BrokerMachine", "BrokerSuite", "behaviours", "requires"]
+__all__ = ["BackendSuite", "Behaviour", "BrokerSuite", "behaviours", "requires"]

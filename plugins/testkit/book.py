@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from kernelq.contracts import Delivery, Message, QueueStats, Transition, Verdict
 
 WAITING, DEAD = "(waiting)", "(dead)"
-QUEUES = ("red", "green")
+COLOURS = ("red", "green")
 
 
 class Book:
@@ -72,8 +72,12 @@ class Book:
 
 
 def queue_of(key: str) -> str:
-    """The queue of a key: each has its own, for whether a key is one across queues is the engine's affair."""
-    return QUEUES[ord(key[0]) % len(QUEUES)]
+    """The queue of a key, of the same run (``b-7`` → ``red-7``).
+
+    Each key has its own, for whether a key is one across queues is the engine's affair.
+    """
+    letter, _, run = key.partition("-")
+    return f"{COLOURS[ord(letter) % len(COLOURS)]}-{run}"
 
 
 def key_of(delivery: Delivery) -> str:

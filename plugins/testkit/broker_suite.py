@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import count
-from pathlib import Path
-
 from hypothesis.stateful import run_state_machine_as_test
+from kernelq import KernelQ
+from kernelq.contracts import Broker
 
 from .broker_machine import SETTINGS, BrokerMachine
 from .dead_letters import DeadLetters
@@ -14,6 +13,7 @@ from .leasing import Leasing
 from .publishing import Publishing
 from .settling import Settling
 from .sharing import Sharing
+from .side_by_side import SideBySide
 from .transacting import Transacting
 
 
@@ -23,13 +23,12 @@ class BrokerSuite(Publishing, Fetching, Settling, Leasing, DeadLetters, Sharing,
     What else a subclass may say: `BrokerBench`.
     """
 
-    def test_b120_it_looks_like_the_memory_broker_whatever_happens(self, tmp_path: Path) -> None:
-        suite, numbers = self, count()
+    def test_b120_it_looks_like_the_memory_broker_whatever_happens(self, broker: Broker) -> None:
+        with KernelQ("model", broker="memory://", set_as_current=False) as app:
+            pair = SideBySide(broker, app.broker, self.set_clock)
 
-        class Machine(BrokerMachine):
-            def __init__(self) -> None:
-                folder = tmp_path / f"example-{next(numbers)}"
-                folder.mkdir()
-                super().__init__(suite, suite.make_url(folder))
+            class Machine(BrokerMachine):
+                def __init__(self) -> None:
+                    super().__init__(pair)
 
-        run_state_machine_as_test(Machine, settings=SETTINGS)
+            run_state_machine_as_test(Machine, settings=SETTINGS)

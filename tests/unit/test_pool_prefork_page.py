@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernelq.contracts import Delivery, Message
 from kernelq_plugins.pool_prefork.deadlines import LOOK_EVERY, Deadlines, Due
+from kernelq_plugins.pool_prefork.fates import describe_end
 from kernelq_plugins.pool_prefork.memory import resident_kib
 from kernelq_plugins.pool_prefork.page import KEY_BYTES, NAME_BYTES, Farewell, Page, Run
-from kernelq_plugins.pool_prefork.process import describe_end
 from kernelq_plugins.pool_prefork.tracker import PageTracker
 
 limits = st.none() | st.floats(min_value=0.001, max_value=1e9)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from kernelq import Context, KernelQ
 from kernelq.contracts import Delivery, Message, Undecodable
+from kernelq_plugins import signals
 from kernelq_plugins.signals import api, retried
 from kernelq_plugins.signals.signal import Signal
 
@@ -133,6 +134,10 @@ def test_a_function_without_keyword_arguments_is_refused_by_name(signal: Signal)
 
     with pytest.raises(ValueError, match=r"a receiver of fire must accept \*\*kwargs, .*narrow does not"):
         signal.connect(narrow)
+
+
+def test_a_function_without_a_signature_to_look_at_is_taken(signal: Signal) -> None:
+    assert signal.connect(max) is max
 
 
 def test_a_sender_given_in_the_place_of_the_receiver_is_refused(signal: Signal) -> None:
@@ -410,6 +415,26 @@ def test_an_app_listens_once_however_often_it_is_configured(app: KernelQ, receiv
     assert not app.plugins.failures
 
 
+@pytest.mark.parametrize("name", ["task_received", "after_task_publish", "task_sent", "task_internal_error"])
+def test_when_the_receivers_are_gone_nothing_is_prepared_for_them(name: str, app: KernelQ) -> None:
+    getattr(api, name).connect(Recorder())
+    garbage = Message(id="i1", task="proj.add", body=b"?")
+
+    app.plugins.notify(
+        "after_task_publish" if name == "task_sent" else name,
+        app=app,
+        task=app.task(add),
+        message=garbage,
+        delivery=Delivery(message=garbage, queue="mail"),
+        hostname="w1@here",
+        request=None,
+        exception=ERROR,
+        einfo=ERROR,
+    )
+
+    assert not app.plugins.failures
+
+
 def test_an_app_without_the_plugin_hears_nothing(receiver: Recorder) -> None:
     app = KernelQ("proj", broker="memory://", disable_plugins=("signals",), set_as_current=False)
     assert app.conf.broker_url
@@ -609,11 +634,11 @@ def test_importing_modules_and_preload_options_are_told(app: KernelQ) -> None:
     assert preloaded.only == {"sender": app, "app": app, "options": {"template": "x"}}
 
 
-LOGGING = {"loglevel": 20, "logfile": None, "format": "%(message)s", "colorize": False}
+LOGGING: dict[str, Any] = {"loglevel": 20, "logfile": None, "format": "%(message)s", "colorize": False}
 
 
-def test_without_a_receiver_logging_is_left_to_others(app: KernelQ) -> None:
-    assert app.plugins.hook.setup_logging(app=app, **LOGGING) is None
+def test_without_a_receiver_logging_is_left_to_others() -> None:
+    assert signals.setup_logging(**LOGGING) is None
 
 
 def test_a_receiver_of_setup_logging_takes_it_over(app: KernelQ, receiver: Recorder) -> None:
@@ -637,9 +662,9 @@ def test_the_loggers_are_handed_on(name: str, app: KernelQ, receiver: Recorder) 
 
 
 def test_every_signal_is_importable_from_kernelq_under_its_own_name() -> None:
-    from kernelq import signals
+    from kernelq import signals as public
 
-    assert signals is api
+    assert public is api
     named = {name for name in api.__all__ if name != "Signal"}
     assert named == {value.name for value in vars(api).values() if isinstance(value, Signal)}
 
@@ -648,3 +673,40 @@ def test_an_app_that_connects_nothing_imports_no_signal_machinery() -> None:
     code = "import sys, kernelq; kernelq.KernelQ(); sys.exit('blinker' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
+
+
+# --- all together
+
+
+def test_a_worker_tells_its_life_and_its_tasks_in_order(app: KernelQ) -> None:
+    told: list[str] = []
+    receivers = [lambda signal, **kwargs: told.append(signal.name) for _ in api.__all__]
+    for name, receiver in zip(api.__all__, receivers, strict=True):
+        if name not in ("Signal", "setup_logging"):
+            getattr(api, name).connect(receiver)
+    task = app.task(add)
+    worker = app.Worker(pool="solo")
+    thread = threading.Thread(target=worker.run)
+
+    thread.start()
+    assert worker.ready.wait(10)
+    assert task.delay(1, 2).get(timeout=10) == 3
+    worker.stop()
+    thread.join(10)
+
+    # Publishing and running are on two threads, so each has an order of its own.
+    published = ["before_task_publish", "after_task_publish", "task_sent"]
+    assert sorted(name for name in told if name in published) == sorted(published)
+    assert [name for name in told if name not in published] == [
+        "celeryd_after_setup",
+        "worker_init",
+        "import_modules",
+        "worker_process_init",
+        "worker_ready",
+        "task_received",
+        "task_prerun",
+        "task_success",
+        "task_postrun",
+        "worker_shutting_down",
+        "worker_shutdown",
+    ]

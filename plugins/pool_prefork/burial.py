@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from . import outcome as states
-from .admission import Admit
-from .broker import Delivery, Transition, Verdict
-from .errors import TimeLimitExceeded, WorkerLostError
-from .failure import describe
-from .message import Message
-from .outcome import Outcome, fence_of
-from .pool import Fate
-from .settler import Settler
-from .store import Effect
-
-if TYPE_CHECKING:
-    from .app import KernelQ
-
-log = logging.getLogger("kernelq.worker")
+from kernelq import KernelQ
+from kernelq.contracts import (
+    FAILURE,
+    Admit,
+    Delivery,
+    Effect,
+    Fate,
+    Message,
+    Recorder,
+    Settler,
+    TimeLimitExceeded,
+    Transition,
+    Verdict,
+    WorkerLostError,
+)  # fmt: skip
 
 
 def bury(app: KernelQ, hostname: str, consumer_id: str, running: Mapping[str, Fate], *, own_id: str) -> None:
@@ -55,11 +53,8 @@ def _transition(app: KernelQ, admit: Admit, delivery: Delivery, running: Mapping
     task = app.tasks.get(message.task)
     if task is not None and not task.option("acks_on_timeout"):
         return Transition(delivery=delivery, verdict=Verdict.REQUEUE)
-    log.error(
-        "task %s[%s] was over its hard time limit of %g s; its process was killed", message.task, message.id, fate.limit
-    )
     error = TimeLimitExceeded(f"the hard time limit of {fate.limit:g} s passed")
-    return admit.end(delivery, message, states.FAILURE, error, "timed_out", task=task)
+    return admit.end(delivery, message, FAILURE, error, "timed_out")
 
 
 def _lost_effect(app: KernelQ, hostname: str, key: str, fate: Fate) -> Effect:
@@ -70,16 +65,6 @@ def _lost_effect(app: KernelQ, hostname: str, key: str, fate: Fate) -> Effect:
         error: Exception = TimeLimitExceeded(f"the hard time limit of {fate.limit:g} s passed")
     else:
         error = WorkerLostError(f"the process running the task died ({fate.detail}); it was acknowledged before it ran")
-    serializer = app.serializer(app.conf.result_serializer)
-    outcome = Outcome(
-        id=task_id,
-        state=states.FAILURE,
-        fence=fence_of(retries, 1),
-        value=serializer.dumps(describe(error)),
-        content_type=serializer.content_type,
-        reason=fate.reason,
-        worker=hostname,
-        retries=retries,
-        ttl=app.conf.result_expires or None,
-    )
+    message = Message(id=task_id, task="a task", body=b"", retries=retries)
+    outcome = Recorder(app, hostname).make(message, 1, FAILURE, error, fate.reason)
     return Effect(app.backend, outcome)

@@ -1,0 +1,1 @@
+from kernelq_plugins.signals.api import *
