@@ -99,7 +99,7 @@ class MemoryConsumer(Consumer):
         deliveries = []
         for entry in entries:
             entry.fence += 1
-            entry.started = False
+            entry.started = False  # that mark was the last holder's
             held[entry.place] = entry
             deliveries.append(_delivery(entry))
         return deliveries

@@ -90,7 +90,6 @@ class Ledger:
 
     def put(self, entry: Entry, *, now: float, due: float = 0.0) -> None:
         """Let an entry wait in its place, ready from `due` on."""
-        entry.started = False
         queue = self.queue(entry.queue)
         if due > now:
             heappush(queue.delayed, (due, entry.place, entry))

@@ -12,6 +12,7 @@ from kernelq.contracts import (
     Effect,
     Fate,
     Message,
+    PoolHost,
     Recorder,
     Settler,
     TimeLimitExceeded,
@@ -21,14 +22,15 @@ from kernelq.contracts import (
 )  # fmt: skip
 
 
-def bury(app: KernelQ, hostname: str, consumer_id: str, running: Mapping[str, Fate], *, own_id: str) -> None:
+def bury(host: PoolHost, consumer_id: str, running: Mapping[str, Fate]) -> None:
     """Settle all that the dead consumer `consumer_id` held.
 
     `running` tells by message key what it was running and how that ended; everything else is given back
-    uncharged. The deliveries are taken over under `own_id` first, so a ghost of the dead can settle nothing.
+    uncharged. The deliveries are taken over under an id of their own first, so a ghost of the dead can settle nothing.
     """
+    app, hostname = host.app, host.hostname
     admit = Admit(app, hostname)
-    consumer = app.broker.consumer((), id=own_id, lease=app.conf.worker_lease)
+    consumer = app.broker.consumer((), id=host.new_consumer_id(-1), lease=app.conf.worker_lease)
     try:
         deliveries = consumer.take_over(consumer_id)
         transitions = [_transition(app, admit, delivery, running) for delivery in deliveries]

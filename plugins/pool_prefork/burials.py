@@ -39,10 +39,9 @@ class Burials:
     def retry(self, now: float) -> None:
         """Bury what is open; the first that finds the broker away ends this try."""
         self._again_at = inf
-        host = self._host
         for consumer_id, running in list(self._open.items()):
             try:
-                bury(host.app, host.hostname, consumer_id, running, own_id=host.new_consumer_id(-1))
+                bury(self._host, consumer_id, running)
             except (BrokerUnavailable, BrokerFull, BackendUnavailable) as error:
                 if self._told != consumer_id:
                     self._told = consumer_id

@@ -6,7 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Timer
 from typing import Any
 
@@ -36,8 +36,26 @@ def together(functions: Sequence[Callable[[], Any]]) -> list[Any]:
 
 def in_child(function: Callable[[], object]) -> None:
     """Call a function in a forked child; it must not fail there."""
+    with _forked(function):
+        pass
+
+
+def soon_in_child(function: Callable[[], object]) -> AbstractContextManager[None]:
+    """Call a function in a child, forked now, in a moment; it has ended well when the block ends."""
+
+    def wait_and_call() -> None:
+        time.sleep(SOON)
+        function()
+
+    return _forked(wait_and_call)
+
+
+@contextmanager
+def _forked(function: Callable[[], object]) -> Iterator[None]:
+    # On the calling thread: no driver promises to live through a fork in the middle of its work.
     child = multiprocessing.get_context("fork").Process(target=function)
     child.start()
+    yield
     child.join(PATIENCE)
     if child.exitcode is None:
         child.kill()

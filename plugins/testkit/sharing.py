@@ -9,7 +9,7 @@ from kernelq.contracts import Broker, Consumer
 
 from .behaviour import requires
 from .broker_bench import BrokerBench, Consume
-from .elsewhere import PATIENCE, in_child, together
+from .elsewhere import PATIENCE, in_child, soon_in_child, together
 from .samples import ids, message, messages, settle, stats
 
 MANY = 10_000
@@ -78,12 +78,10 @@ class Sharing(BrokerBench):
         consumer = consume()
         assert consumer.fetch(1, 0) == []
 
-        def fetch() -> list[str]:
-            return ids(consumer.fetch(1, PATIENCE))
+        with soon_in_child(partial(broker.publish, [message("child")])):
+            deliveries = consumer.fetch(1, PATIENCE)
 
-        fetched, _ = together([fetch, partial(in_child, partial(broker.publish, [message("child")]))])
-
-        assert fetched == ["child"]
+        assert ids(deliveries) == ["child"]
 
     @requires("processes", "leases")
     def test_b107_a_message_of_a_lost_process_comes_back(self, broker: Broker, consume: Consume) -> None:

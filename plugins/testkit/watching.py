@@ -9,7 +9,7 @@ from kernelq.contracts import Backend, Outcome, Watch
 
 from .backend_bench import BackendBench
 from .behaviour import requires
-from .elsewhere import PATIENCE, in_child, soon, together
+from .elsewhere import PATIENCE, soon, soon_in_child, together
 from .samples import outcome
 
 
@@ -109,13 +109,8 @@ class Watching(BackendBench):
 
     @requires("processes")
     def test_r41_a_change_from_another_process_ends_the_wait(self, backend: Backend) -> None:
-        def follow() -> list[Outcome]:
-            with backend.watch(["a"]) as watch:
-                return watch.changes(PATIENCE)
-
-        found, _ = together([follow, partial(in_child, partial(backend.apply, [outcome("a")]))])
-
-        assert found == [outcome("a")]
+        with soon_in_child(partial(backend.apply, [outcome("a")])), backend.watch(["a"]) as watch:
+            assert watch.changes(PATIENCE) == [outcome("a")]
 
 
 def _by_id(outcomes: list[Outcome]) -> dict[str, Outcome]:

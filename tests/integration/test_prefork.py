@@ -18,6 +18,7 @@ from kernelq import KernelQ, SoftTimeLimitExceeded, hookimpl
 from kernelq.contracts import BrokerUnavailable, Delivery, Fate, Message, Stop
 from kernelq_plugins.pool_prefork import prefork
 from kernelq_plugins.pool_prefork.lifeline import Lifeline
+from kernelq_plugins.pool_prefork import burials
 from kernelq_plugins.pool_prefork.prefork import PreforkPool
 
 PATIENCE = 10.0
@@ -55,14 +56,15 @@ class Wire:
 class ScriptedLane:
     """Stands for the kernel's lane: in the child it runs the test's script."""
 
-    def __init__(self, host: ScriptedHost, index: int, tracker) -> None:
+    def __init__(self, host: ScriptedHost, index: int, tracker, on_ready) -> None:
         self.host = host
         self.index = index
         self.tracker = tracker
+        self.on_ready = on_ready
         self.is_stopped = False
 
     def run(self) -> None:
-        self.host.is_ready(self.index)
+        self.on_ready()
         self.host.script(self)
 
     def stop(self, how: Stop) -> None:
@@ -101,9 +103,9 @@ class ScriptedHost:
         self.broker_failures = 0
         self._made = 0
 
-    def lane(self, *, index=0, consumer_id=None, tracker=None) -> ScriptedLane:
+    def lane(self, *, index=0, consumer_id=None, tracker=None, on_ready=None) -> ScriptedLane:
         self.wire.say(os.getpid())
-        return ScriptedLane(self, index, tracker)
+        return ScriptedLane(self, index, tracker, on_ready)
 
     def new_consumer_id(self, index: int) -> str:
         self._made += 1
@@ -133,6 +135,12 @@ class ScriptedHost:
     def pid(self) -> int:
         """The pid of the next child that got as far as its lane."""
         return int(self.wire.hear())
+
+
+@pytest.fixture(autouse=True)
+def _scripted_burial(monkeypatch) -> None:
+    """What a burial does to the broker has tests of its own; here it is noted."""
+    monkeypatch.setattr(burials, "bury", lambda host, consumer_id, running: host.bury(consumer_id, running))
 
 
 @pytest.fixture
