@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kernelq_plugins.current.current import current_task as current_task
     from kernelq_plugins.current.current import shared_task as shared_task
     from kernelq_plugins.results.result import AsyncResult as AsyncResult
+    from kernelq_plugins.worker.worker import Worker as Worker
     from kernelq_plugins.worker_log.log import get_task_logger as get_task_logger
 
     from .app import KernelQ as KernelQ
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from .hooks import hookimpl as hookimpl
     from .ids import uuid as uuid
     from .task import Task as Task
-    from .worker import Worker as Worker
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,6 @@ _HOME = {
     "StartStopStep": "bootsteps",
     "Step": "bootsteps",
     "Task": "task",
-    "Worker": "worker",
     "hookimpl": "hooks",
     "uuid": "ids",
 }

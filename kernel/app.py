@@ -21,13 +21,12 @@ from .task import Task
 from .tasks import TaskRegistry, import_related, name_of
 
 if TYPE_CHECKING:
-    from kernelq import AsyncResult
+    from kernelq import AsyncResult, Worker
 
     from .broker import Broker
     from .engine import Engine
     from .serializer import Serializer
     from .store import Backend
-    from .worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -320,9 +319,8 @@ class KernelQ:
 
     def Worker(self, **options: Any) -> Worker:
         """A worker of this app; see `kernelq.Worker`."""
-        from .worker import Worker
-
-        return Worker(self, **options)
+        made: Worker = _api.find("Worker")(self, **options)
+        return made
 
     def start(self, argv: Sequence[str] | None = None) -> None:
         """Run the command line with this app; `argv` defaults to the process's own."""

@@ -11,7 +11,6 @@ A step whose `include` says no is left out: who requires its key cannot run, oth
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +51,7 @@ class Step:
     name: ClassVar[str] = "Step"
     """Unique in a blueprint; by default the name of the class."""
     label: ClassVar[str | None] = None
-    """Drawn instead of the name."""
+    """Drawn by ``kernelq graph`` instead of the name."""
     requires: ClassVar[Iterable[Requirement]] = ()
     provides: ClassVar[Key[Any] | None] = None
     reconnects: ClassVar[bool] = False
@@ -131,9 +130,9 @@ class Blueprint:
         self.name = name
         self.order: Sequence[type[Step]] = _with_required(steps)
         self._refuse_doubles()
-        self._needs = {step: [self._find(one, step.name) for one in step.requires] for step in self.order}
+        self.needs = {step: [self._find(one, step.name) for one in step.requires] for step in self.order}
         try:
-            self.order = tuple(TopologicalSorter(self._needs).static_order())
+            self.order = tuple(TopologicalSorter(self.needs).static_order())
         except CycleError as error:
             circle = " → ".join(step.name for step in reversed(error.args[1]))
             raise ImproperlyConfigured(f"the bootsteps of {name!r} require one another: {circle}") from error
@@ -169,7 +168,7 @@ class Blueprint:
         """
         affected = {self._find(requirement, "restart")}
         for kind in self.order:
-            if not kind.reconnects and not affected.isdisjoint(self._needs[kind]):
+            if not kind.reconnects and not affected.isdisjoint(self.needs[kind]):
                 affected.add(kind)
         steps = [step for step in self.steps if type(step) in affected]
         with self._turn:
@@ -186,22 +185,6 @@ class Blueprint:
         self._stop_asked = True
         with self._turn:
             self._stop(self.steps, parent)
-
-    def as_text(self) -> str:
-        """The order of starting, a line a step, with what it requires and provides."""
-        lines = [f"blueprint {self.name}"]
-        for number, step in enumerate(self.order, 1):
-            line = f"{number:3}. {step.label or step.name}"
-            if self._needs[step]:
-                line += "; requires " + ", ".join(need.label or need.name for need in self._needs[step])
-            lines.append(line + (f"; provides {step.provides.name}" if step.provides else ""))
-        return "\n".join(lines)
-
-    def as_dot(self) -> str:
-        """The graph for Graphviz: an arrow from each step to each that it requires."""
-        lines = [f"  {_drawn(step)};" for step in self.order]
-        lines += [f"  {_drawn(step)} -> {_drawn(need)};" for step in self.order for need in self._needs[step]]
-        return "\n".join([f"digraph {json.dumps(self.name)} {{", *lines, "}"])
 
     def _made(self, parent: Any, options: dict[str, Any]) -> list[Step]:
         steps = []
@@ -284,7 +267,3 @@ def _meets(step: type[Step], requirement: Requirement) -> bool:
     if isinstance(requirement, str):
         return requirement.replace(":", ".").rpartition(".")[2] in (step.name, step.__name__)
     return requirement == step.provides if isinstance(requirement, Key) else requirement is step
-
-
-def _drawn(step: type[Step]) -> str:
-    return json.dumps(step.label or step.name)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from .errors import ImproperlyConfigured, UnknownSetting
 from .urls import mask
@@ -26,20 +27,8 @@ ENVIRONMENT = "KERNELQ_"
 RESERVED = frozenset({"KERNELQ_APP", "KERNELQ_TRACE"})
 """Environment variables of ours that are no settings."""
 
-_SECRET_WORDS = ("API", "TOKEN", "KEY", "SECRET", "PASS", "SIGNATURE")
-_WORDS = {
-    int: "an integer",
-    float: "a number",
-    str: "a text",
-    bool: "true or false",
-    tuple: "a list",
-    dict: "a mapping",
-}
-_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
-class Seconds(float):
-    """The type of a setting that is a duration: a number of seconds or a timedelta."""
+Seconds: TypeAlias = float
+"""The type of a setting that is a duration: a number of seconds, or a timedelta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,48 +49,26 @@ class Option:
 
     def convert(self, value: Any, source: str) -> Any:
         """The value in the declared type; raises `ImproperlyConfigured`: expected what, got what, from where."""
-        if value is None and (self.default is None or self.optional):
-            return None
+        if (value is None and (self.default is None or self.optional)) or self.type is object:
+            return value
+        given, is_text = value, isinstance(value, str)
         try:
-            value = self._typed(self._from_text(value) if isinstance(value, str) else value)
-        except (ValueError, TypeError, KeyError):
-            raise self._wrong(value, source) from None
+            if is_text and self.type is tuple:
+                value = [part.strip() for part in value.split(",") if part.strip()]
+            elif is_text and self.type is dict:
+                value = msgspec.json.decode(value)
+            elif isinstance(value, datetime.timedelta):
+                value = value.total_seconds()
+            value = msgspec.convert(value, self.type, strict=not is_text)
+        except msgspec.MsgspecError as error:
+            raise self._wrong(given, source, str(error)) from None
         if self.minimum is not None and value < self.minimum:
-            raise self._wrong(value, source, f" of at least {self.minimum:g}")
+            raise self._wrong(given, source, f"expected at least {self.minimum:g}")
         return value
 
-    def _from_text(self, text: str) -> Any:
-        if self.type is bool:
-            return _TRUTH[text.lower()]
-        if self.type is tuple:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        if self.type is dict:
-            return json.loads(text)
-        return self.type(text) if self.type is not object else text
-
-    def _typed(self, value: Any) -> Any:
-        if self.type is object:
-            return value
-        if self.type in (Seconds, float) and isinstance(value, datetime.timedelta):
-            return value.total_seconds()
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if self.type in (Seconds, float):
-            fits = is_number
-        elif self.type is tuple:
-            fits = isinstance(value, list | tuple | set | frozenset)
-        elif self.type is dict:
-            fits = isinstance(value, Mapping)
-        else:
-            fits = isinstance(value, self.type) and (self.type is bool or not isinstance(value, bool))
-        if not fits:
-            raise TypeError(value)
-        return self.type(value) if self.type in (tuple, dict) else value
-
-    def _wrong(self, value: Any, source: str, more: str = "") -> ImproperlyConfigured:
-        word = _WORDS.get(self.type, "a number of seconds")
-        return ImproperlyConfigured(
-            f"expected {word}{more}, got {mask(repr(value))} (setting {self.name}, from {source})"
-        )
+    def _wrong(self, value: Any, source: str, why: str) -> ImproperlyConfigured:
+        why = why[:1].lower() + why[1:].partition(", got")[0]
+        return ImproperlyConfigured(f"{why}, got {mask(repr(value))} (setting {self.name}, from {source})")
 
 
 class Config:
@@ -158,9 +125,8 @@ class Config:
         return self.layers.declared(name, origin)
 
     def table(self) -> dict[str, tuple[Any, str]]:
-        """Every setting → (value, where it comes from), with passwords and tokens masked."""
-        found = {name: self.layers.look_up(option) for name, option in sorted(self.layers.options.items())}
-        return {name: (_censor(name, value), source) for name, (value, source) in found.items()}
+        """Every setting → (value, where it comes from); as they are, passwords too."""
+        return {name: self.layers.look_up(option) for name, option in sorted(self.layers.options.items())}
 
 
 class Layers:
@@ -287,11 +253,3 @@ class Layers:
         for variable in os.environ:
             if variable.startswith(ENVIRONMENT) and variable not in RESERVED:
                 self.declared(variable.removeprefix(ENVIRONMENT).lower(), f", from the environment variable {variable}")
-
-
-def _censor(name: str, value: Any) -> Any:
-    if value and isinstance(value, str) and any(word in name.upper() for word in _SECRET_WORDS):
-        return "********"
-    if isinstance(value, str):
-        return mask(value)
-    return {key: _censor(str(key), item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -61,10 +61,6 @@ class Context:
         """The attribute, or `default`."""
         return getattr(self, name, default)
 
-    def update(self, **values: Any) -> None:
-        """Set attributes."""
-        self.__dict__.update(values)
-
     def __repr__(self) -> str:
         return f"<Context: {self.get('task')}[{self.id}] args={self.args!r} kwargs={self.kwargs!r}>"
 

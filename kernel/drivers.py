@@ -6,9 +6,19 @@ from collections.abc import Collection
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from .contracts import KINDS
 from .errors import DriverNotFound, PluginConflict
 from .urls import mask, scheme
+
+KINDS = {
+    "engine": "kernelq.engines",
+    "broker": "kernelq.brokers",
+    "backend": "kernelq.backends",
+    "serializer": "kernelq.serializers",
+    "pool": "kernelq.pools",
+    "lock store": "kernelq.locks",
+    "schedule store": "kernelq.schedules",
+}
+"""Kind of driver → entry-point group."""
 
 
 def offered(kind: str) -> dict[str, EntryPoint]:

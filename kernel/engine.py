@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,38 +49,3 @@ class Engine(ABC):
 
     def forget_connections(self) -> None:
         """Drop inherited connections without closing them; called in a child after a fork."""
-
-
-class SqlEngine(Protocol):
-    """What the engine of family ``sql`` offers beside `Engine`; `Any` stands for SQLAlchemy's types."""
-
-    dialect: str
-    """SQLAlchemy's name of the dialect: ``sqlite``, ``postgresql``, ``mysql``."""
-
-    def begin(self) -> Any:
-        """A context manager giving a SQLAlchemy `Connection` in a write transaction; commits at its end."""
-
-    def read(self) -> Any:
-        """A context manager giving a SQLAlchemy `Connection` for reading."""
-
-    def create(self, metadata: Any) -> None:
-        """Make the tables of a SQLAlchemy `MetaData` that are missing; once per process."""
-
-    def listen(self, channel: str) -> Any:
-        """A wake-up, see `Wakeup`."""
-
-    def notify(self, connection: Any, channel: str) -> None:
-        """Wake the listeners of `channel` when the transaction of `connection` commits."""
-
-
-class Wakeup(Protocol):
-    """A change bell of an engine: `wait` until another process or thread changed something."""
-
-    def wait(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds; True when something may have changed since the last call."""
-
-    def ring(self) -> None:
-        """End a `wait` of this very object from another thread."""
-
-    def close(self) -> None:
-        """Give its resources back."""

@@ -5,7 +5,7 @@
     ├── PluginError ── PluginConflict · DriverNotFound (ImproperlyConfigured)
     ├── StepFailed
     ├── BrokerError ── BrokerUnavailable (= OperationalError) · BrokerFull
-    ├── BackendError ── BackendUnavailable · BackendGetMetaError · BackendStoreError · NoBackend (NotImplementedError)
+    ├── BackendError ── BackendUnavailable · BackendGetMetaError · NoBackend (NotImplementedError)
     ├── SerializationError ── EncodeError · DecodeError · ContentDisallowed
     └── TaskError ── NotRegistered (KeyError) · InvalidTaskError · TimeoutError (builtin too)
                      MaxRetriesExceededError · TaskRevokedError · WorkerLostError · TimeLimitExceeded
@@ -86,15 +86,6 @@ class BackendGetMetaError(BackendError):
 
     def __init__(self, message: str, task_id: str | None = None) -> None:
         super().__init__(message)
-        self.task_id = task_id
-
-
-class BackendStoreError(BackendError):
-    """An outcome could not be stored; `task_id` and `state` say which."""
-
-    def __init__(self, message: str, state: str | None = None, task_id: str | None = None) -> None:
-        super().__init__(message)
-        self.state = state
         self.task_id = task_id
 
 

@@ -6,9 +6,10 @@ arguments it does not need. The first word of each docstring is the hook's kind:
     notify   everybody is told; an exception is logged with the plugin's name, the others still run
     collect  everybody may answer; the answers are merged as the docstring says
     decide   the first answer that is not None counts
+    change   each may answer with what takes the place of what it was given
     wrap     implementations are generators around the real thing (`hookimpl(wrapper=True)`)
 
-For collect, decide and wrap an exception goes to the caller. A hook nobody implements costs one
+For all but notify an exception goes to the caller. A hook nobody implements costs one
 look-up. The second line says on which thread a hook runs. All are there since 0.1.
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     import click
+    from kernelq import Worker
 
     from .app import KernelQ
     from .bootsteps import Step
@@ -32,10 +34,9 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .message import Admission, Message, Undecodable
     from .pool import Pool, PoolHost
-    from .serializer import Compressor, Serializer
+    from .serializer import Serializer
     from .store import Backend, Effect
     from .task import Task
-    from .worker import Worker
 
 PROJECT = "kernelq"
 
@@ -141,13 +142,6 @@ def make_serializer(app: KernelQ, name: str) -> Serializer | None:
 
 
 @hookspec(firstresult=True)
-def make_compressor(app: KernelQ, name: str) -> Compressor | None:
-    """Decide: the compressor of a name; asked before the entry points.
-    Any thread, once per app and name. Example: ``return Lz4() if name == "lz4" else None``
-    """
-
-
-@hookspec(firstresult=True)
 def make_pool(host: PoolHost, name: str) -> Pool | None:
     """Decide: the pool of a name; asked before the entry points.
     The worker's main thread. Example: ``return TrioPool(host) if name == "trio" else None``
@@ -158,12 +152,10 @@ def make_pool(host: PoolHost, name: str) -> Pool | None:
 
 
 @hookspec
-def before_task_publish(
-    app: KernelQ, body: Any, headers: dict[str, Any], properties: dict[str, Any], retry_policy: dict[str, Any]
-) -> None:
-    """Notify: a message is about to be published; `headers`, `properties` and `retry_policy` may be changed.
-    The publishing thread, once per message; `headers` are those of protocol 2, `body` is
-    ``(args, kwargs, embed)``. Example: ``headers["trace"] = current_trace()``
+def before_task_publish(app: KernelQ, message: Message, retry_policy: dict[str, Any]) -> Message | None:
+    """Change: a message about to be published; answer with another one, which the next plugin is given, or None.
+    The publishing thread, once per message; `retry_policy` may be changed in place.
+    Example: ``return structs.replace(message, headers={**message.headers, "trace": current_trace()})``
     """
 
 

@@ -14,7 +14,6 @@ from .context import Context, frames
 from .errors import BrokerFull, BrokerUnavailable, EncodeError
 from .ids import uuid
 from .message import Message
-from .protocol import EMBED, apply_headers, headers_of
 from .retry import intervals
 
 if TYPE_CHECKING:
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from .task import Task
 
 log = logging.getLogger("kernelq.publish")
+
+EMBED: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+"""The third part of a body without callbacks."""
 
 FIELDS = ("shadow", "headers", "root_id", "parent_id", "argsrepr", "kwargsrepr", "queue", "priority", "ignore_result")
 """Options that are fields of the message under the same name."""
@@ -124,7 +126,7 @@ class Publisher:
         )
         if plugins.heard("before_task_publish"):
             policy = dict(policy)
-            messages = [self._announced(message, policy) for message in messages]
+            messages = [plugins.before_publish(self.app, message, policy) for message in messages]
         if plugins.heard("admit"):
             verdicts = [(message, self._holder(message)) for message in messages]
             messages = [message for message, holder in verdicts if holder is None]
@@ -149,13 +151,6 @@ class Publisher:
                 wait = next(waits)
                 log.warning("publishing failed, trying again in %.1f s: %s", wait, error)
                 time.sleep(wait)
-
-    def _announced(self, message: Message, policy: dict[str, Any]) -> Message:
-        headers, properties = headers_of(message)
-        body = tuple(self.app.serializer(message.content_type).loads(message.body))
-        about = {"body": body, "headers": headers, "properties": properties, "retry_policy": policy}
-        self.app.plugins.notify("before_task_publish", app=self.app, **about)
-        return apply_headers(message, headers, properties)
 
     def _holder(self, message: Message) -> str | None:
         """The id of the task in whose favour this message is refused; None when it may be published."""

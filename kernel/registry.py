@@ -173,6 +173,13 @@ class Registry:
                 self.failures[plugin] = self.failures.get(plugin, 0) + 1
                 log.exception("plugin %r failed in %s", plugin, name)
 
+    def before_publish(self, app: KernelQ, message: Message, retry_policy: dict[str, Any]) -> Message:
+        """The message as the plugins want it published (hook `before_task_publish`), each given the last one's answer."""
+        for _, function, names in self.heard("before_task_publish"):
+            about = {"app": app, "message": message, "retry_policy": retry_policy}
+            message = function(*[about[name] for name in names]) or message
+        return message
+
     def call_task(self, *, app: KernelQ, task: Task[..., Any], request: Context) -> Any:
         """Call the task's function inside whatever wraps it (hook `call_task`)."""
 

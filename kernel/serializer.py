@@ -1,4 +1,4 @@
-"""Serializers and compressors: values to bytes and back."""
+"""Serializers: values to bytes and back."""
 
 from __future__ import annotations
 
@@ -30,17 +30,3 @@ class Serializer(ABC):
         Raises:
             DecodeError: these are not its bytes.
         """
-
-
-class Compressor(ABC):
-    """Bytes to fewer bytes and back. Made without arguments; thread-safe."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def compress(self, data: bytes) -> bytes:
-        """Make it smaller."""
-
-    @abstractmethod
-    def decompress(self, data: bytes, limit: int) -> bytes:
-        """Undo `compress`; raises `DecodeError` beyond `limit` bytes, before allocating them."""

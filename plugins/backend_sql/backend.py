@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from kernelq.contracts import Backend, Engine, Message, Outcome, SqlEngine
+from kernelq.contracts import Backend, Engine, Message, Outcome
+from kernelq.sql import SqlEngine
 from sqlalchemy import delete, select
 
 from .errors import backend_errors, read_outcome

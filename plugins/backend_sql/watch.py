@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from kernelq.contracts import Outcome, SqlEngine, Wakeup, Watch
+from kernelq.contracts import Outcome, Watch
+from kernelq.sql import SqlEngine, Wakeup
 
 from .errors import backend_errors, read_outcome
 

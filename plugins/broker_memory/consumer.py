@@ -34,9 +34,6 @@ class MemoryConsumer(Consumer):
                 change = self._ledger.next_change(self._queues) - self._engine.now()
                 self._engine.condition.wait(min(left, change))
             self._woken = False
-            if deliveries:
-                # Who waits must learn of a lease that may end before the wait does.
-                self._engine.condition.notify_all()
             return deliveries
 
     def settle(self, transitions: Sequence[Transition]) -> list[Transition]:
@@ -102,6 +99,9 @@ class MemoryConsumer(Consumer):
             entry.started = False  # that mark was the last holder's
             held[entry.place] = entry
             deliveries.append(_delivery(entry))
+        if deliveries:
+            # Who waits must learn of a lease that may end before the wait does.
+            self._engine.condition.notify_all()
         return deliveries
 
     def _held(self, delivery: Delivery) -> Entry | None:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Message, QueueStats, SqlEngine
+from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Message, QueueStats
+from kernelq.sql import SqlEngine
 
 from . import dead_letters, holdings, stock
 from .consumer import SqlConsumer

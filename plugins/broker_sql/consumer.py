@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kernelq.contracts import Consumer, Delivery, SqlEngine, Transition, Wakeup, unpack
+from kernelq.contracts import Consumer, Delivery, Transition, unpack
+from kernelq.sql import SqlEngine, Wakeup
 
 from .holdings import give_back, hand_over, held_by
 from .news import CHANNEL, LOOK_EVERY, is_news

@@ -1,6 +1,5 @@
 """Commands: the command line ``kernelq``.
 
-    worker    run tasks until stopped
     call      send a task, and wait for its result if asked
     result    what is stored of a task
     queues    how every queue stands
@@ -46,6 +45,5 @@ def commands() -> Sequence[click.Command]:
     from .queues import queues
     from .report import report
     from .result import result
-    from .worker import worker
 
-    return (call, config, dead, graph, plugins, purge, queues, report, result, worker)
+    return (call, config, dead, graph, plugins, purge, queues, report, result)

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from kernelq import KernelQ, KernelQError
-from kernelq.contracts import Backend, Broker, Compressor, Engine, Pool, Serializer
+from kernelq.contracts import Backend, Broker, Engine, Pool, Serializer
 
 from .installed import NAMES, PLUGINS, drivers, import_point
 
@@ -19,7 +19,6 @@ CONTRACTS: dict[str, type] = {
     "broker": Broker,
     "backend": Backend,
     "serializer": Serializer,
-    "compressor": Compressor,
     "pool": Pool,
 }
 """Kind of driver → the class its drivers derive from."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import print_json, print_table
+from .secrets import censored_table
 
 if TYPE_CHECKING:
     from .command_line import Session
@@ -22,7 +23,7 @@ def config(session: Session, everything: bool, as_json: bool) -> None:
     \b
     Example: kernelq -A proj config --all
     """
-    table = session.app_or_new.conf.table()
+    table = censored_table(session.app_or_new)
     shown = {name: pair for name, pair in table.items() if everything or pair[1] != "default"}
     if as_json:
         print_json({name: {"value": value, "source": source} for name, (value, source) in shown.items()})

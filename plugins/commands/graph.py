@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .drawing import as_dot, as_text
+
 if TYPE_CHECKING:
     from .command_line import Session
 
@@ -25,4 +27,4 @@ def worker(session: Session, dot: bool) -> None:
     Example: kernelq -A proj graph worker --dot | dot -Tsvg > worker.svg
     """
     blueprint = session.app.Worker().blueprint
-    click.echo(blueprint.as_dot() if dot else blueprint.as_text())
+    click.echo(as_dot(blueprint) if dot else as_text(blueprint))

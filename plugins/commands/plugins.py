@@ -35,7 +35,7 @@ def list_(session: Session, as_json: bool) -> None:
     \b
     Example: kernelq plugins list
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": info.name,
             "version": info.version,
@@ -50,7 +50,7 @@ def list_(session: Session, as_json: bool) -> None:
         print_json(rows)
         return
     columns = ("name", "version", "state", "hooks", "drivers", "about")
-    shown = [{**row, "drivers": ", ".join(row["drivers"]) or None} for row in rows]
+    shown = [{**row, "drivers": ", ".join(map(str, row["drivers"])) or None} for row in rows]
     print_table(columns, [[row[column] for column in columns] for row in shown], numbers=("hooks",), empty="no plugins")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import print_fields
+from .secrets import censored_table
 
 if TYPE_CHECKING:
     from .command_line import Session
@@ -43,7 +44,7 @@ def report(session: Session) -> None:
     print_fields(
         [
             (f"  {name}", f"{value!r}  (from {source})")
-            for name, (value, source) in app.conf.table().items()
+            for name, (value, source) in censored_table(app).items()
             if source != "default"
         ]
     )

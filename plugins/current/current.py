@@ -77,9 +77,9 @@ def shared_task(*args: Any, **options: Any) -> Any:
         if isinstance(fun, _Proxy):
             raise TypeError("shared_task was applied twice to one function")
 
-        def declare(app: KernelQ) -> Task[..., Any]:
-            made: Task[..., Any] = app.task(**options)(fun)
-            return made
+        def declare(app: KernelQ) -> None:
+            make: Any = app.task(**options)
+            make(fun)
 
         shared.append(declare)
         for app in KernelQ.finalized_apps():

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 
-from kernelq.contracts import Wakeup
+from .contract import Wakeup
 
 _PAUSES = (0.001, 0.05)
 """Seconds between two looks at the file: the first and the longest."""

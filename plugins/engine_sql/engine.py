@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from importlib import import_module
 
-from kernelq.contracts import Engine, ImproperlyConfigured, Wakeup, mask
+from kernelq.contracts import Engine, ImproperlyConfigured, mask
 from sqlalchemy import Connection, MetaData
+
+from .contract import Wakeup
 
 _DIALECTS = {"sqlite": "sqlite:SqliteEngine"}
 """Scheme of the URL → module of this folder and class."""

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kernelq.contracts import Wakeup
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .bell import file_bell, ring_file
+from .contract import Wakeup
 from .engine import SqlEngine
 from .schema import make_tables
 from .sqlite_address import SqliteAddress

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from kernelq import hookimpl
-from kernelq.contracts import headers_of
+from kernelq.protocol import apply_headers, headers_of
 
 from . import api
 from .received import Received
@@ -31,7 +31,7 @@ _listeners: list[Listener] = []
 class Listener:
     """Forwards one hook to one signal: a plugin of its own, registered with each app that needs it."""
 
-    def __init__(self, signal: Signal, forward: Callable[..., None]) -> None:
+    def __init__(self, signal: Signal, forward: Callable[..., Any]) -> None:
         self.signal = signal
         self._apps: WeakSet[KernelQ] = WeakSet()
         setattr(self, forward.__name__, forward)
@@ -58,10 +58,10 @@ def watch(app: KernelQ) -> None:
                 listener.join(app)
 
 
-def _forwards(signal: Signal, hook: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _forwards(signal: Signal, hook: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a function the forwarder to `signal` of the hook of the same name, or of `hook`."""
 
-    def mark(forward: Callable[..., None]) -> Callable[..., None]:
+    def mark(forward: Callable[..., Any]) -> Callable[..., Any]:
         listener = Listener(signal, hookimpl(forward, specname=hook))
         _listeners.append(listener)
         signal.on_connect = listener.join_all
@@ -74,20 +74,19 @@ def _forwards(signal: Signal, hook: str | None = None) -> Callable[[Callable[...
 
 
 @_forwards(api.before_task_publish)
-def before_task_publish(
-    body: Any, headers: dict[str, Any], properties: dict[str, Any], retry_policy: dict[str, Any]
-) -> None:
+def before_task_publish(app: KernelQ, message: Message, retry_policy: dict[str, Any]) -> Message:
+    headers, properties = headers_of(message)
     api.before_task_publish.send(
-        headers["task"],
-        body=body,
-        # Not known at this hook.
-        exchange=None,
-        routing_key=None,
+        message.task,
+        body=tuple(app.serializer(message.content_type).loads(message.body)),
+        exchange=message.exchange,
+        routing_key=message.routing_key or message.queue,
         headers=headers,
         properties=properties,
         declare=[],
         retry_policy=retry_policy,
     )
+    return apply_headers(message, headers, properties)
 
 
 @_forwards(api.after_task_publish)

@@ -30,7 +30,7 @@ class BrokerBench:
 
     url: ClassVar[str] = ""
     """The URL of an engine that is empty for every test; or override `make_url`."""
-    lease: ClassVar[float] = 0.4
+    lease: ClassVar[float] = 0.3
     """Seconds a lease lasts that a test lets end."""
 
     def make_url(self, folder: Path) -> str:

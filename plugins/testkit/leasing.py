@@ -8,7 +8,7 @@ from kernelq.contracts import Broker, Delivery, Transition, Verdict
 
 from .behaviour import requires
 from .broker_bench import BrokerBench, Consume
-from .elsewhere import PATIENCE
+from .elsewhere import PATIENCE, soon
 from .samples import ids, message, messages, settle, stats
 
 
@@ -212,6 +212,19 @@ class Leasing(BrokerBench):
         assert consumer.settle([transition]) == [transition]
 
         assert ids(consume().fetch(1, 0)) == ["a"]
+
+    @requires("leases")
+    def test_b77_a_waiting_fetch_returns_when_a_lease_ends_that_began_later(
+        self, broker: Broker, consume: Consume
+    ) -> None:
+        dead, heir, waiting = consume(), consume(lease=self.lease), consume()
+        broker.publish([message("a")])
+        dead.fetch(1, 0)
+
+        with soon(heir.take_over, dead.id):
+            deliveries = waiting.fetch(1, PATIENCE)
+
+        assert ids(deliveries) == ["a"]
 
     def _suspect(self, broker: Broker, consume: Consume, *, is_started: bool = False) -> Delivery:
         """A delivery of a suspect, held under a lease that nobody will renew."""

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
+from kernelq.contracts import Broker
+from kernelq.sql import SqlEngine
 from kernelq.testing import BackendSuite, BrokerSuite
+from kernelq_plugins.broker_sql.broker import SqlBroker
+from kernelq_plugins.broker_sql.tables import messages
+from sqlalchemy import insert
 
 
 class TestSqliteBroker(BrokerSuite):
     def make_url(self, folder: Path) -> str:
         return f"sqlite:///{folder}/kernelq.sqlite3"
+
+    def plant_garbage(self, broker: Broker, queue: str, raw: bytes) -> None:
+        assert isinstance(broker, SqlBroker)
+        row = {"key": "garbage", "queue": queue, "priority": 0, "published_at": broker.now(), "blob": raw}
+        with cast(SqlEngine, broker.engine).begin() as connection:
+            connection.execute(insert(messages), row)
 
 
 class TestSqliteBackend(BackendSuite):

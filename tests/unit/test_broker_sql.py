@@ -20,8 +20,8 @@ from kernelq.contracts import (
     Transition,
     Undecodable,
     Verdict,
-    Wakeup,
 )
+from kernelq.sql import Wakeup
 from kernelq_plugins.broker_sql import sqlite
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.consumer import SqlConsumer

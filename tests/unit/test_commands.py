@@ -326,7 +326,7 @@ def test_purge_drops_what_waits_in_the_named_queue(app: KernelQ) -> None:
     app.send_task("proj.add", queue="other")
 
     assert done(app, "purge", "mail", "--yes") == "2 dropped\n"
-    assert {stats.name: stats.ready for stats in app.broker.queues()} == {"mail": 0, "other": 1}
+    assert {stats.name: stats.ready for stats in app.broker.queues() if stats.ready} == {"other": 1}
 
 
 def test_purge_without_a_name_drops_what_waits_everywhere(app: KernelQ) -> None:
@@ -485,7 +485,7 @@ def test_plugins_list_shows_what_each_one_brings(app: KernelQ) -> None:
     assert rows["broker_memory"]["drivers"] == ["engine memory", "broker memory"]
     assert rows["commands"]["hooks"] == 1
     assert rows["commands"]["state"] == "on"
-    assert rows["commands"]["about"].startswith("Commands: what ``kernelq`` can do")
+    assert rows["commands"]["about"].startswith("Commands: the command line")
 
 
 def test_plugins_list_shows_disabled_ones_as_such() -> None:

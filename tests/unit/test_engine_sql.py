@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from kernelq.contracts import BrokerError, BrokerFull, BrokerUnavailable, ImproperlyConfigured, Wakeup
+from kernelq.contracts import BrokerError, BrokerFull, BrokerUnavailable, ImproperlyConfigured
+from kernelq.sql import Wakeup
 from kernelq_plugins.engine_sql import sqlite
 from kernelq_plugins.engine_sql.bell import PollingBell, ring_file
 from kernelq_plugins.engine_sql.engine import SqlEngine

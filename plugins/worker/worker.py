@@ -19,19 +19,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import drivers
-from .bootsteps import BROKER, Blueprint
-from .errors import CapabilityMissing, ImproperlyConfigured
-from .ids import uuid
+from kernelq import Blueprint, KernelQ, uuid
+from kernelq.contracts import (
+    BROKER,
+    CapabilityMissing,
+    ImproperlyConfigured,
+    Pool,
+    SoloLane,
+    Stop,
+    Tracker,
+    load_driver,
+)  # fmt: skip
+
 from .keeper import Keeper
-from .lane import SoloLane
-from .pool import Pool, Stop, Tracker
-from .steps import KERNEL_STEPS
-
-if TYPE_CHECKING:
-    from .app import KernelQ
+from .steps import WORKER_STEPS
 
 log = logging.getLogger("kernelq.worker")
 
@@ -70,7 +73,7 @@ class Worker:
         self._asked: queue.SimpleQueue[Stop | None] = queue.SimpleQueue()
         offers: list[Sequence[Any]] = app.plugins.hook.bootsteps(app=app)
         extra = {step for offer in (*offers, *app.steps.values()) for step in offer}
-        self.blueprint = Blueprint("worker", [*KERNEL_STEPS, *sorted(extra, key=lambda step: step.__qualname__)])
+        self.blueprint = Blueprint("worker", [*WORKER_STEPS, *sorted(extra, key=lambda step: step.__qualname__)])
 
     # --- life
 
@@ -150,7 +153,7 @@ class Worker:
     def make_pool(self) -> Pool:
         """The pool of `pool_name`, from a plugin's hook or an entry point."""
         made: Pool | None = self.app.plugins.hook.make_pool(host=self, name=self.pool_name)
-        made = made or drivers.load("pool", self.pool_name, disabled=self.app.disabled)(self)
+        made = made or load_driver("pool", self.pool_name, disabled=self.app.disabled)(self)
         assert made is not None
         if (self.app.conf.task_time_limit or self.app.conf.task_soft_time_limit) and not made.limits:
             raise CapabilityMissing(f"the pool {self.pool_name!r} cannot keep time limits; use prefork, or unset them")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from kernelq import __version__
 from kernelq.contracts import mask
 
 if TYPE_CHECKING:
-    from kernelq import Worker
-
-    from .command_line import Session
+    from kernelq import KernelQ, Worker
 
 
 @click.command()
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="No start banner.")
 @click.pass_obj
 def worker(
-    session: Session,
+    session: Any,
     loglevel: str,
     logfile: str | None,
     concurrency: int | None,
@@ -41,7 +39,7 @@ def worker(
     \b
     Example: kernelq -A proj worker -l INFO -c 4 -Q default,mail
     """
-    app = session.app
+    app: KernelQ = session.app
     names = [name.strip() for name in queues.split(",") if name.strip()] if queues else None
     made = app.Worker(
         concurrency=concurrency, pool=pool, queues=names, hostname=hostname, loglevel=loglevel, logfile=logfile

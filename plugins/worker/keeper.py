@@ -6,12 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from .errors import BackendUnavailable, BrokerUnavailable
-
-if TYPE_CHECKING:
-    from .app import KernelQ
+from kernelq import KernelQ
+from kernelq.contracts import BackendUnavailable, BrokerUnavailable
 
 log = logging.getLogger("kernelq.worker")
 

@@ -1,4 +1,4 @@
-"""The kernel's own bootsteps; what they require gives their order."""
+"""The worker's own bootsteps; what they require gives their order."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from .bootsteps import BACKEND, BROKER, POOL, Key, Step
-from .errors import BrokerUnavailable
-from .retry import intervals
-from .urls import mask
+from kernelq import Step
+from kernelq.contracts import BACKEND, BROKER, POOL, BrokerUnavailable, Key, intervals, mask
 
 if TYPE_CHECKING:
-    from .broker import Broker
+    from kernelq.contracts import Backend, Broker, Pool
+
     from .keeper import Keeper
-    from .pool import Pool
-    from .store import Backend
     from .worker import Worker
 
 log = logging.getLogger("kernelq.worker")
@@ -94,4 +91,4 @@ class PoolStep(Step):
         return parent.pool
 
 
-KERNEL_STEPS: tuple[type[Step], ...] = (TasksStep, BrokerStep, BackendStep, KeeperStep, PoolStep)
+WORKER_STEPS: tuple[type[Step], ...] = (TasksStep, BrokerStep, BackendStep, KeeperStep, PoolStep)

@@ -6,12 +6,8 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from kernelq.contracts import Message
 from msgspec.structs import replace
-
-from .message import Message
-
-EMBED: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-"""The third part of a body without callbacks."""
 
 _SAME = ("task", "id", "root_id", "parent_id", "group", "group_index", "shadow", "retries", "argsrepr", "kwargsrepr", "origin", "ignore_result")  # fmt: skip
 """Headers that are fields of the same name."""

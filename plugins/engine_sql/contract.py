@@ -1,0 +1,43 @@
+"""What the engine of family ``sql`` offers its broker and its stores, beside `kernelq.contracts.Engine`.
+
+Drivers take it from `kernelq.sql`. `Any` stands for SQLAlchemy's types.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class SqlEngine(Protocol):
+    """What the engine of family ``sql`` offers beside `Engine`; `Any` stands for SQLAlchemy's types."""
+
+    dialect: str
+    """SQLAlchemy's name of the dialect: ``sqlite``, ``postgresql``, ``mysql``."""
+
+    def begin(self) -> Any:
+        """A context manager giving a SQLAlchemy `Connection` in a write transaction; commits at its end."""
+
+    def read(self) -> Any:
+        """A context manager giving a SQLAlchemy `Connection` for reading."""
+
+    def create(self, metadata: Any) -> None:
+        """Have the tables of a SQLAlchemy `MetaData` made before the next transaction, where they are missing."""
+
+    def listen(self, channel: str) -> Any:
+        """A wake-up, see `Wakeup`."""
+
+    def notify(self, connection: Any, channel: str) -> None:
+        """Wake the listeners of `channel` when the transaction of `connection` commits."""
+
+
+class Wakeup(Protocol):
+    """A change bell of an engine: `wait` until another process or thread changed something."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; True when something may have changed since the last call."""
+
+    def ring(self) -> None:
+        """End a `wait` of this very object from another thread."""
+
+    def close(self) -> None:
+        """Give its resources back."""
