@@ -19,8 +19,7 @@ from .errors import (
     BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerUnavailable, CapabilityMissing, DecodeError,
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
 )  # fmt: skip
-from .execute import Committer, Executor
-from .lane import SoloLane
+from .execute import Abandoned, Committer, Executor
 from .message import Admission, Message, Undecodable, pack, unpack
 from .outcome import (
     EXCEPTION_STATES, FAILURE, PENDING, PROPAGATE_STATES, READY_STATES, RETRY, REVOKED, STARTED, SUCCESS, Outcome,

@@ -328,6 +328,30 @@ def worker_process_shutdown(app: KernelQ, hostname: str, pid: int, exitcode: int
     """
 
 
+# --- scheduler and monitoring --------------------------------------------------------------------
+
+
+@hookspec
+def beat_init(service: Any) -> None:
+    """Notify: a scheduler is about to start, alone or inside a worker.
+    The scheduler's thread. Example: ``service.max_interval = 1``
+    """
+
+
+@hookspec
+def beat_embedded_init(service: Any) -> None:
+    """Notify: a scheduler is about to start inside a worker; after `beat_init`.
+    The scheduler's thread. Example: ``log.info("scheduling here")``
+    """
+
+
+@hookspec
+def heartbeat_sent(sender: Any) -> None:
+    """Notify: a worker told the monitors that it is alive.
+    The thread that sends heartbeats. Example: ``Path("alive").touch()``
+    """
+
+
 # --- composition, command line -------------------------------------------------------------------
 
 

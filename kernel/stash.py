@@ -26,9 +26,16 @@ class Stash:
     def __getitem__(self, key: StashKey[T]) -> T:
         return cast(T, self._values[key])
 
+    def __delitem__(self, key: StashKey[T]) -> None:
+        del self._values[key]
+
     def __contains__(self, key: StashKey[T]) -> bool:
         return key in self._values
 
     def get(self, key: StashKey[T], default: D) -> T | D:
         """The value, or `default`."""
         return cast(T, self._values[key]) if key in self._values else default
+
+    def setdefault(self, key: StashKey[T], default: T) -> T:
+        """The value; set to `default` first if there is none."""
+        return cast(T, self._values.setdefault(key, default))

@@ -39,13 +39,14 @@ class MemoryConsumer(Consumer):
     def settle(self, transitions: Sequence[Transition]) -> list[Transition]:
         refused = []
         with self._engine.condition:
+            # They wake when the lock is free; asked first, so that an effect that raises cannot prevent it.
+            self._engine.condition.notify_all()
             for transition in transitions:
                 entry = self._held(transition.delivery)
                 if entry is None:
                     refused.append(transition)
                 else:
                     self._carry_out(transition, entry)
-            self._engine.condition.notify_all()
         return refused
 
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:

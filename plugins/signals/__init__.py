@@ -111,3 +111,18 @@ def worker_process_init(hostname: str) -> None:
 @hookimpl
 def worker_process_shutdown(hostname: str, pid: int, exitcode: int) -> None:
     api.worker_process_shutdown.send(hostname, pid=pid, exitcode=exitcode)
+
+
+@hookimpl
+def beat_init(service: Any) -> None:
+    api.beat_init.send(service)
+
+
+@hookimpl
+def beat_embedded_init(service: Any) -> None:
+    api.beat_embedded_init.send(service)
+
+
+@hookimpl
+def heartbeat_sent(sender: Any) -> None:
+    api.heartbeat_sent.send(sender)

@@ -12,7 +12,7 @@ from typing import Any
 
 SOON = 0.1
 """Seconds: long enough for the test's own thread to be waiting by then."""
-PATIENCE = 2.0
+PATIENCE = 30.0
 """Seconds after which something will never happen."""
 
 

@@ -6,7 +6,7 @@ pool, and whatever steps plugins and the app add. The pool is run on the main th
 Guarantee: nothing is fetched before every task module was imported without an error. A step that cannot start ends the
 worker with its name and the reason, exit code 1. TERM or INT once lets what runs finish and gives the rest back.
 
-Does not: run tasks itself; that is the pool's and the lane's part.
+The lane, one consume loop that runs tasks on its own thread, is here too, and the pool ``solo`` made of one lane.
 """
 
 from __future__ import annotations

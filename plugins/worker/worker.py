@@ -27,13 +27,13 @@ from kernelq.contracts import (
     CapabilityMissing,
     ImproperlyConfigured,
     Pool,
-    SoloLane,
     Stop,
     Tracker,
     load_driver,
 )  # fmt: skip
 
 from .keeper import Keeper
+from .lane import SoloLane
 from .steps import WORKER_STEPS
 
 log = logging.getLogger("kernelq.worker")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kernelq.contracts import Pool, PoolHost, Stop
+
 from .lane import SoloLane
-from .pool import Pool, PoolHost, Stop
 
 
 class SoloPool(Pool):

@@ -12,17 +12,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from .broker import Consumer, Delivery, Transition, Verdict
-from .errors import BackendUnavailable, BrokerFull, BrokerUnavailable
-from .execute import Abandoned, Executor
-from .pool import Stop, Tracker
-from .retry import intervals
-from .settler import Held, Settler
-
-if TYPE_CHECKING:
-    from .app import KernelQ
+from kernelq import KernelQ
+from kernelq.contracts import (
+    Abandoned,
+    BackendUnavailable,
+    BrokerFull,
+    BrokerUnavailable,
+    Consumer,
+    Delivery,
+    Executor,
+    Held,
+    Settler,
+    Stop,
+    Tracker,
+    Transition,
+    Verdict,
+    intervals,
+)  # fmt: skip
 
 log = logging.getLogger("kernelq.worker")
 
