@@ -45,6 +45,7 @@ class KernelQ:
 
     task_cls: type[Task[..., Any]] = Task
     _default: KernelQ | None = None
+    _latest: weakref.ref[KernelQ] | None = None
 
     def __init__(
         self,
@@ -331,9 +332,8 @@ class KernelQ:
     @classmethod
     def current(cls) -> KernelQ:
         """This thread's app, else the default one, else the latest made; for users' code, nothing inside asks."""
-        latest = [app for app in (reference() for reference in _apps) if app is not None]
-        app: KernelQ | None = getattr(_local, "app", None) or cls._default or (latest[-1] if latest else None)
-        return app or cls("default")
+        latest = cls._latest() if cls._latest is not None else None
+        return getattr(_local, "app", None) or cls._default or latest or cls("default")
 
     @classmethod
     def finalized_apps(cls) -> list[KernelQ]:
@@ -341,8 +341,9 @@ class KernelQ:
         return [app for app in (reference() for reference in _apps) if app is not None and app.finalized]
 
     def set_current(self) -> None:
-        """Make this the current app of this thread."""
+        """Make this the current app of this thread, and of threads that have neither one of their own nor a default."""
         _local.app = self
+        KernelQ._latest = weakref.ref(self)
 
     def set_default(self) -> None:
         """Make this the app of threads that have no current one."""

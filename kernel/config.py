@@ -12,7 +12,6 @@ import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -245,9 +244,8 @@ class Layers:
         return {name: (self.declared(name).convert(value, origin), origin) for name, value in values.items()}
 
     def _load_named_plugins(self) -> None:
-        for module in self.look_up(self.declared("plugins"))[0]:
-            if not self._app.plugins.has(module):
-                self._app.register_plugin(import_module(module), module)
+        self._app.plugins.load(self.look_up(self.declared("plugins"))[0], self._app.disabled)
+        self.changed()
 
     def _check_environment(self) -> None:
         for variable in os.environ:

@@ -27,6 +27,7 @@ from .outcome import (
 )  # fmt: skip
 from .pool import Fate, Lane, Pool, PoolHost, Stop, Tracker
 from .record import Recorder
+from .registry import import_plugin
 from .retry import intervals
 from .serializer import Serializer
 from .settler import Held, Settler

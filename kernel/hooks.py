@@ -371,6 +371,6 @@ def commands() -> Sequence[click.Command]:
 
 @hookspec
 def user_preload_options(app: KernelQ, options: dict[str, Any]) -> None:
-    """Notify: the command line was read; `options` are the ones the app added for all commands.
+    """Notify: the command line was read; `options` are those given that every command has (app, plugins, settings).
     The command line's thread. Example: ``use_template(options["template"])``
     """

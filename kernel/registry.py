@@ -87,7 +87,7 @@ class Registry:
         return self._manager.hook
 
     def load(self, modules: Collection[str] = (), disabled: Collection[str] = ()) -> None:
-        """Register the installed plugins that are not disabled, then `modules` by dotted name.
+        """Register the installed plugins that are not disabled, then `modules` by dotted name; those known stay.
 
         A plugin that cannot be imported for want of a library is skipped until it is asked for.
 
@@ -101,6 +101,8 @@ class Registry:
                     f"no plugin {name!r} to disable (installed: {', '.join(known)}){_nearest(name, known)}"
                 )
         for name, point in known.items():
+            if self.has(name):
+                continue
             release = point.dist.version if point.dist is not None else ""
             if name in disabled:
                 self._infos[name] = PluginInfo(name=name, module=point.module, version=release, state="disabled")
@@ -115,7 +117,7 @@ class Registry:
             self.register(plugin, name, version=release)
         for module in modules:
             if module not in disabled and not self.has(module):
-                self.register(_import(module), module)
+                self.register(import_plugin(module), module)
 
     def register(self, plugin: object, name: str | None = None, *, version: str = "") -> str:
         """Register a module or object with hookimpls; return the name it goes by.
@@ -224,7 +226,8 @@ def _nearest(name: str, known: Collection[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _import(module: str) -> object:
+def import_plugin(module: str) -> object:
+    """The module named by `--plugin` or the setting `plugins`; raises `PluginError` when it cannot be imported."""
     try:
         return import_module(module)
     except ImportError as error:

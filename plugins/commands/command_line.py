@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 from kernelq import KernelQ, KernelQError, __version__
-from kernelq.contracts import PluginConflict
+from kernelq.contracts import PluginConflict, import_plugin
 
 from .loading import find_app
 
@@ -17,11 +18,12 @@ class Session:
     """What a command is given (`click.pass_obj`): the app of ``-A``, loaded when first asked for."""
 
     def __init__(self, app: KernelQ | None = None) -> None:
-        self.name: str | None = None
-        self.plugins: tuple[str, ...] = ()
-        self.disabled: tuple[str, ...] = ()
+        self.name: str | None = os.environ.get("KERNELQ_APP")
+        self.plugins: list[str] = []
+        self.disabled: list[str] = []
         self.settings: dict[str, str] = {}
         self._app = app
+        self._bare: KernelQ | None = None
 
     @property
     def app(self) -> KernelQ:
@@ -34,21 +36,27 @@ class Session:
             if self.name is None:
                 raise click.UsageError("which app? give -A MODULE, or set KERNELQ_APP")
             self._app = find_app(self.name)
-        app, self.settings = self._app, dict(self.settings)
-        if self.plugins or self.disabled:
-            _add(app, self.plugins, self.disabled)
-            self.plugins = self.disabled = ()
-        for name, value in self.settings.items():
-            app.conf.force(name, value)
-        self.settings.clear()
-        return app
+        return self._equipped(self._app)
 
     @property
     def app_or_new(self) -> KernelQ:
         """The project's app, or a bare one for commands that only look at the installation."""
-        if self._app is None and self.name is None:
-            self._app = KernelQ("kernelq", set_as_current=False)
-        return self.app
+        if self._app is not None or self.name is not None:
+            return self.app
+        # Apart from `_app`: the name may still come, by an option behind the command.
+        self._bare = self._bare or KernelQ("kernelq", set_as_current=False)
+        return self._bare
+
+    def _equipped(self, app: KernelQ) -> KernelQ:
+        if not (self.plugins or self.disabled or self.settings):
+            return app
+        options = {"app": self.name, "plugins": self.plugins, "disabled": self.disabled, **self.settings}
+        _add(app, self.plugins, self.disabled)
+        for name, value in self.settings.items():
+            app.conf.force(name, value)
+        self.plugins, self.disabled, self.settings = [], [], {}
+        app.plugins.notify("user_preload_options", app=app, options=options)
+        return app
 
 
 def _add(app: KernelQ, plugins: Sequence[str], disabled: Sequence[str]) -> None:
@@ -57,7 +65,8 @@ def _add(app: KernelQ, plugins: Sequence[str], disabled: Sequence[str]) -> None:
         return
     for name in disabled:
         app.plugins.unregister(name)
-    app.plugins.load(plugins)
+    for name in plugins:
+        app.plugins.register(import_plugin(name), name)
 
 
 def _take_app(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -66,7 +75,7 @@ def _take_app(context: click.Context, parameter: click.Parameter, value: str | N
 
 
 def _take_plugins(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
-    setattr(context.ensure_object(Session), str(parameter.name), value)
+    getattr(context.ensure_object(Session), str(parameter.name)).extend(value)
 
 
 def _take_setting(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -98,19 +107,13 @@ class Commands(click.Group):
 
     def _from_plugins(self, context: click.Context) -> dict[str, click.Command]:
         found: dict[str, click.Command] = {}
-        session = context.ensure_object(Session)
-        for command in (command for offer in _offers(session) for command in offer):
+        offers: list[Sequence[click.Command]] = context.ensure_object(Session).app_or_new.plugins.hook.commands()
+        for command in (command for offer in offers for command in offer):
             name = command.name or ""
             if found.setdefault(name, command) is not command or name in self.commands:
                 raise PluginConflict(f"the command {name!r} is offered twice")
             _with_options(command)
         return found
-
-
-def _offers(session: Session) -> list[Sequence[click.Command]]:
-    app = session.app if session.name is not None or session._app is not None else session.app_or_new
-    offers: list[Sequence[click.Command]] = app.plugins.hook.commands()
-    return offers
 
 
 def _with_options(command: click.Command) -> None:

@@ -1,33 +1,24 @@
-"""What ``kernelq.testing`` offers."""
+"""What ``kernelq.testing`` offers. The suites need pytest and hypothesis, `start_worker` needs neither."""
 
-import pytest
+from __future__ import annotations
 
-# The suites are not test modules: without this their asserts would fail without saying what was compared.
-pytest.register_assert_rewrite(
-    *(
-        f"{__package__}.{module}"
-        for module in (
-            "book",
-            "broker_bench",
-            "broker_machine",
-            "dead_letters",
-            "elsewhere",
-            "fetching",
-            "leasing",
-            "publishing",
-            "samples",
-            "settling",
-            "sharing",
-            "side_by_side",
-            "storing",
-            "transacting",
-            "watching",
-        )
-    )
-)
+from typing import TYPE_CHECKING, Any
 
-from .backend_suite import BackendSuite  # noqa: E402
-from .behaviour import Behaviour, behaviours, requires  # noqa: E402
-from .broker_suite import BrokerSuite  # noqa: E402
+from .running import start_worker
 
-__all__ = ["BackendSuite", "Behaviour", "BrokerSuite", "behaviours", "requires"]
+if TYPE_CHECKING:
+    from .suites import BackendSuite as BackendSuite
+    from .suites import Behaviour as Behaviour
+    from .suites import BrokerSuite as BrokerSuite
+    from .suites import behaviours as behaviours
+    from .suites import requires as requires
+
+__all__ = ["BackendSuite", "Behaviour", "BrokerSuite", "behaviours", "requires", "start_worker"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'kernelq.testing' has no attribute {name!r}")
+    from . import suites
+
+    return getattr(suites, name)
