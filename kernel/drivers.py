@@ -62,7 +62,8 @@ def load_for_url(kind: str, url: str, *, disabled: Collection[str] = ()) -> Any:
     """The class of the driver for a URL; see `load`."""
     name = scheme(url)
     if not name or "://" not in url:
-        raise DriverNotFound(f"expected a {kind} URL such as 'sqlite:///kernelq.sqlite3', got {mask(url)!r}")
+        shown = mask(url if "://" in url else f"://{url}").removeprefix("://")  # a password without a scheme is one too
+        raise DriverNotFound(f"expected a {kind} URL such as 'sqlite:///kernelq.sqlite3', got {shown!r}")
     return load(kind, name, disabled=disabled)
 
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("kernelq.worker")
 
 HANDLERS = {
-    states.SUCCESS: ("on_success", "after_return"),
-    states.FAILURE: ("on_failure", "after_return"),
-    states.RETRY: ("on_retry",),
+    states.SUCCESS: {"on_success", "after_return"},
+    states.FAILURE: {"on_failure", "after_return"},
+    states.RETRY: {"on_retry"},
 }
 """The handlers of a task that want to see its end stored."""
 
@@ -111,7 +111,7 @@ class Executor:
     def _run(self, task: Task[..., Any], request: Context) -> Any:
         if task.option("track_started"):
             self._record.started(task, request)
-        if task.overrides("before_start"):
+        if "before_start" in task.handlers:
             task.before_start(request.id, request.args, request.kwargs)
         if self._plugins.heard("call_task"):
             return self._plugins.call_task(app=self.app, task=task, request=request)
@@ -154,7 +154,7 @@ class Executor:
         is_kept, waits = True, False
         if acked:
             self._committer.commit_detached(transition)
-        elif end.state in HANDLERS and task.overrides(*HANDLERS[end.state]):
+        elif task.handlers and not task.handlers.isdisjoint(HANDLERS.get(end.state, ())):
             is_kept = self._committer.commit(transition)
         else:
             waits = True
@@ -168,12 +168,14 @@ class Executor:
         value, about = end.value, (request.id, request.args, request.kwargs)
         try:
             if end.state == states.SUCCESS:
-                task.on_success(value, *about)
+                if task.handlers:
+                    task.on_success(value, *about)
                 self._tell("task_success", task, request, result=value, runtime=runtime)
                 if log.isEnabledFor(logging.INFO):
                     text = safe_text(value, repr)[:1024]
                     log.info("task %s[%s] succeeded in %.6fs: %s", task.name, request.id, runtime, text)
-                task.after_return(end.state, value, *about, None)
+                if task.handlers:
+                    task.after_return(end.state, value, *about, None)
             elif end.state == states.FAILURE:
                 task.on_failure(value, *about, value)
                 self._tell("task_failure", task, request, exception=value, einfo=value)

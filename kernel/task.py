@@ -26,6 +26,8 @@ R = TypeVar("R")
 
 _OUTSIDE = Context(called_directly=True)
 
+HANDLERS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
+
 _SETTINGS = {"priority": "task_default_priority", "queue": "task_default_queue"}
 """Task attribute → the setting that stands in where it is None; for the others it is ``task_<attribute>``."""
 
@@ -67,6 +69,9 @@ class Task(Generic[P, R]):
     is_plain: bool = True
     """Whether calling the task is just calling `run`: its class has no `__call__` of its own."""
 
+    handlers: frozenset[str] = frozenset()
+    """Those of `HANDLERS` that the task's class has of its own."""
+
     _head: Callable[..., Any] | None = None
     _resolved: dict[str, Any]
 
@@ -80,10 +85,11 @@ class Task(Generic[P, R]):
             "__doc__": fun.__doc__,
             "__module__": fun.__module__,
             "__wrapped__": fun,
+            "name": name,
+            **options,  # on the class, so that a function given as a handler is a method
         }
         task = cast("Task[..., Any]", type(fun.__name__, (cls,), attributes)())
-        task.name = name
-        task.bind(app, options)
+        task.bind(app)
         return task
 
     def bind(self, app: KernelQ, options: Mapping[str, Any] | None = None) -> None:
@@ -94,6 +100,7 @@ class Task(Generic[P, R]):
             setattr(self, option, value)
         self.autoretry_for = tuple(self.autoretry_for)
         self.is_plain = type(self).__call__ is Task.__call__
+        self.handlers = frozenset(name for name in HANDLERS if getattr(type(self), name) is not getattr(Task, name))
         typing = app.strict_typing if self.typing is None else self.typing
         self._head = _head_of(self.run) if typing else None
 
@@ -264,10 +271,6 @@ class Task(Generic[P, R]):
 
     def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Last, after success and failure."""
-
-    def overrides(self, *handlers: str) -> bool:
-        """Whether the task's class has a handler of its own among these."""
-        return any(getattr(type(self), handler) is not getattr(Task, handler) for handler in handlers)
 
     # --- identity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_SECRET = re.compile(r"(?P<head>[a-z][a-z0-9+.\-]*://[^:/?#;\s]*):(?P<secret>[^\s]*)@", re.IGNORECASE)
+_SECRET = re.compile(r"(?P<head>[a-z0-9+.\-]*://[^:/?#;\s]*):(?P<secret>[^\s]*)@", re.IGNORECASE)
 _QUERY_SECRET = re.compile(r"(?P<key>[?&](?:password|passwd|secret|token)=)[^&;,\s]*", re.IGNORECASE)
 _SEVERAL = re.compile(r"(?<=[^;,])([;,])(?=[a-z][a-z0-9+.\-]*://)", re.IGNORECASE)
 
