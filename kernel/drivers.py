@@ -62,7 +62,7 @@ def load_for_url(kind: str, url: str, *, disabled: Collection[str] = ()) -> Any:
     """The class of the driver for a URL; see `load`."""
     name = scheme(url)
     if not name or "://" not in url:
-        shown = mask(url if "://" in url else f"://{url}").removeprefix("://")  # a password without a scheme is one too
+        shown = mask(url) if "://" in url else mask(f"://{url}")[3:]  # a secret is one without a scheme too
         raise DriverNotFound(f"expected a {kind} URL such as 'sqlite:///kernelq.sqlite3', got {shown!r}")
     return load(kind, name, disabled=disabled)
 

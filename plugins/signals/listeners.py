@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from kernelq import hookimpl
-from kernelq.protocol import apply_headers, headers_of
 
 from . import api
 from .received import Received
@@ -75,6 +74,9 @@ def _forwards(signal: Signal, hook: str | None = None) -> Callable[[Callable[...
 
 @_forwards(api.before_task_publish)
 def before_task_publish(app: KernelQ, message: Message, retry_policy: dict[str, Any]) -> Message:
+    # Imported where it is used: without the plugin `protocol` all other signals still work.
+    from kernelq.protocol import apply_headers, headers_of
+
     headers, properties = headers_of(message)
     api.before_task_publish.send(
         message.task,
@@ -95,7 +97,7 @@ def after_task_publish(app: KernelQ, message: Message) -> None:
         api.after_task_publish.send(
             message.task,
             body=_body(app, message),
-            headers=headers_of(message)[0],
+            headers=_headers(message),
             exchange=message.exchange,
             routing_key=message.routing_key or message.queue,
         )
@@ -196,7 +198,7 @@ def _failure(request: Context, exception: BaseException, einfo: Any) -> dict[str
 
 
 def _as_dict(request: Context) -> dict[str, Any]:
-    headers = headers_of(request.message)[0] if request.message is not None else {}
+    headers = _headers(request.message) if request.message is not None else {}
     return {
         **headers,
         "args": request.args,
@@ -204,3 +206,9 @@ def _as_dict(request: Context) -> dict[str, Any]:
         "hostname": request.hostname,
         "delivery_info": request.delivery_info,
     }
+
+
+def _headers(message: Message) -> dict[str, Any]:
+    from kernelq.protocol import headers_of
+
+    return headers_of(message)[0]
