@@ -24,6 +24,7 @@ def offered() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+@cache
 def find(name: str) -> Any:
     """The object behind a public name of a plugin; raises `AttributeError`, saying what to install."""
     point = None if name.startswith("_") else offered().get(name)

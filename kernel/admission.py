@@ -79,10 +79,10 @@ class Admit:
             raise ContentDisallowed(
                 f"content type {message.content_type!r} is not accepted here (accept_content: {accepted})"
             )
-        args, kwargs, embed = serializer.loads(message.body)
-        if not isinstance(args, list) or not isinstance(kwargs, dict):
-            raise InvalidTaskError("expected a body of [list, mapping, mapping]")
-        return args, kwargs, embed
+        match serializer.loads(message.body):
+            case [list() as args, dict() as kwargs, (dict() | None) as embed]:
+                return args, kwargs, embed or {}
+        raise InvalidTaskError("expected a body of [list, mapping, mapping]")
 
     def _undecodable(self, delivery: Delivery, message: Message | Undecodable, error: Exception) -> Transition:
         log.error("a message in %s goes to the dead letters: %s", delivery.queue, error)

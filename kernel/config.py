@@ -102,7 +102,10 @@ class Config:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a setting; `default` for an unknown one."""
-        return self.layers.get(name) if name in self else default
+        try:
+            return self.layers.get(name)
+        except UnknownSetting:
+            return default
 
     def update(self, *mappings: Mapping[str, Any], **values: Any) -> None:
         """Set many at once."""

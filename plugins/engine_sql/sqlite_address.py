@@ -12,7 +12,7 @@ from kernelq.contracts import ImproperlyConfigured
 BUSY_TIMEOUT = 5.0
 """Seconds; as long as `delay` may take before it fails."""
 
-_SYNCHRONOUS = ("normal", "full")
+_SYNCHRONOUS = ("normal", "full", "off")
 _OPTIONS = ("busy_timeout", "synchronous")
 
 
@@ -68,7 +68,7 @@ def _path(place: str, url: str) -> str:
 
 def _synchronous(value: str, url: str) -> str:
     if value.lower() not in _SYNCHRONOUS:
-        raise ImproperlyConfigured(f"synchronous must be normal or full, got {value!r} in {url!r}")
+        raise ImproperlyConfigured(f"synchronous must be normal, full or off, got {value!r} in {url!r}")
     return value.lower()
 
 

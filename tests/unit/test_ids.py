@@ -8,10 +8,10 @@ import uuid as standard
 from kernelq import uuid
 
 
-def test_an_id_is_a_random_uuid_as_text() -> None:
+def test_an_id_is_a_uuid_of_time_and_chance_as_text() -> None:
     made = standard.UUID(uuid())
 
-    assert (made.version, made.variant) == (4, standard.RFC_4122)
+    assert (made.version, made.variant) == (7, standard.RFC_4122)
 
 
 def test_ids_differ() -> None:
