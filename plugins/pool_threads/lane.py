@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
 
 from kernelq import KernelQ
 from kernelq.contracts import (
@@ -31,6 +33,11 @@ log = logging.getLogger("kernelq.worker")
 
 FETCH_WAIT: Final = 5.0
 """Seconds one fetch waits; it ends earlier when a message comes or the lane is woken."""
+
+AGAIN_AFTER: Final = 1.0
+"""Seconds until an attempt is made again of which nothing could be committed."""
+
+T = TypeVar("T")
 
 UNAVAILABLE: Final = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
@@ -57,10 +64,11 @@ class SlotLane:
         self._slots = slots
         self._on_ready = on_ready
         self._stop = Stop.NOT
+        self._has_ended = False
         self._held = Held()
         self._running: dict[int, Delivery] = {}  # fetched and not finished; written by the loop and the slots
         self._changed = threading.Condition()
-        self._settling = threading.RLock()  # held around every use of the consumer, except fetch
+        self._asked: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # what slots want done on the loop's thread
         self._consumer: Consumer | None = None
         self._settler: Settler | None = None
         self._executor: Executor | None = None
@@ -91,11 +99,14 @@ class SlotLane:
             free = self._slots - len(self._running)
             if free <= 0:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stop or len(self._held) or len(self._running) < self._slots)
+                    self._changed.wait_for(lambda: self._stop or self._asked or len(self._held) or self._has_room())
                 continue
             for delivery in consumer.fetch(free, FETCH_WAIT):
                 self._running[id(delivery)] = delivery
                 self._submit(self._work_of(delivery))
+
+    def _has_room(self) -> bool:
+        return len(self._running) < self._slots
 
     def _work_of(self, delivery: Delivery) -> Callable[[], None]:
         executor = self._executor
@@ -107,10 +118,13 @@ class SlotLane:
                     transition: Transition | None = Transition(delivery=delivery, verdict=Verdict.REQUEUE)
                 else:
                     transition = executor.run(delivery)
+            except UNAVAILABLE as error:
+                log.warning("nothing of %s could be committed, it runs again: %s", delivery.message, error)
+                transition = Transition(delivery=delivery, verdict=Verdict.PARK, delay=AGAIN_AFTER)
             except Exception:
-                # Kept leased: it comes back when this lane closes, and nothing of it was committed.
-                log.exception("a slot failed around a task")
-                transition = None
+                # An error of ours or a plugin's around the task: charged like a crash, so that it cannot go on for ever.
+                log.exception("internal error around %s", delivery.message)
+                transition = Transition(delivery=delivery, verdict=Verdict.CRASHED)
             self._running.pop(id(delivery), None)
             if transition is not None:
                 self._held.add(transition)
@@ -125,37 +139,55 @@ class SlotLane:
         with self._changed:
             self._changed.notify_all()
 
-    # --- settling; any thread
+    # --- settling; what slots ask for is done on the loop's thread, which alone uses the consumer
 
     def commit(self, transition: Transition) -> bool:
-        """Settle one transition now; False when it was refused."""
-        with self._settling:
-            assert self._settler is not None
-            return not self._settler.settle([transition])
+        """Settle one transition now; False when it was refused. On a slot's thread."""
+        return self._on_loop(lambda: not self._settle([transition]))
 
     def commit_detached(self, transition: Transition) -> None:
-        """Publish and store what an attempt caused whose delivery is acknowledged already."""
-        with self._settling:
-            assert self._settler is not None
-            self._settler.detached(transition.successors, transition.effects)
+        """Publish and store what an attempt caused whose delivery is acknowledged already. On a slot's thread."""
+        assert self._settler is not None
+        self._settler.detached(transition.successors, transition.effects)
 
     def mark_started(self, delivery: Delivery) -> None:
-        """Write down that this delivery begins to run."""
-        with self._settling:
+        """Write down that this delivery begins to run. On a slot's thread."""
+
+        def mark() -> None:
             assert self._consumer is not None
             self._consumer.mark_started([delivery])
 
+        self._on_loop(mark)
+
+    def _on_loop(self, call: Callable[[], T]) -> T:
+        """What `call` gives, done by the loop, which is woken for it."""
+        future: Future[T] = Future()
+        self._asked.append((future, call))
+        if self._has_ended:  # after the append: either it is seen here or `_finish` sees the question
+            raise _ended()
+        self._wake()
+        return future.result()
+
+    def _settle(self, transitions: list[Transition]) -> list[Delivery]:
+        assert self._settler is not None
+        return self._settler.settle(transitions)
+
     def _flush(self) -> None:
-        with self._settling:
-            taken = self._held.take()
-            if not taken:
-                return
-            assert self._settler is not None
+        """Do what slots asked for, then settle what they finished."""
+        while self._asked:
+            future, call = self._asked.popleft()
             try:
-                self._settler.settle(taken)
-            except BaseException:
-                self._held.put_back(taken)  # settled again once the engine is back
-                raise
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  (it is raised again in the slot that asked)
+                future.set_exception(error)
+        taken = self._held.take()
+        if not taken:
+            return
+        try:
+            self._settle(taken)
+        except BaseException:
+            self._held.put_back(taken)  # settled again once the engine is back
+            raise
 
     # --- the consumer
 
@@ -168,17 +200,23 @@ class SlotLane:
         return self._consumer
 
     def _finish(self) -> None:
-        if self._consumer is None:
-            return
+        """Wait for what runs, settle it, give the rest back; a quick stop does not wait."""
         try:
-            while self._stop is not Stop.QUICK and (self._running or self._held):
+            consumer = self._open()
+            while self._stop is not Stop.QUICK and (self._running or self._held or self._asked):
                 self._flush()
                 with self._changed:
                     self._changed.wait_for(
-                        lambda: self._stop is Stop.QUICK or not self._running or len(self._held), 1.0
+                        lambda: self._stop is Stop.QUICK or not self._running or self._asked or len(self._held), 1.0
                     )
             self._flush()
-            self._consumer.close()
+            consumer.close()
         except UNAVAILABLE as error:
             log.warning("could not give everything back; it is run again when the lease ends: %s", error)
-        self._consumer = None
+        self._has_ended = True
+        while self._asked:
+            self._asked.popleft()[0].set_exception(_ended())
+
+
+def _ended() -> BrokerUnavailable:
+    return BrokerUnavailable("the lane has ended; the message was given back")
