@@ -24,6 +24,9 @@ from stand import BenchFailed, Stand
 FULL = Size(n=20_000, round_trips=1000)
 QUICK = Size(n=2000, round_trips=200)
 
+SYNCHRONOUS = ("normal", "full", "shipped")
+"""When SQLite waits for the disk: at checkpoints, at every commit, or as each peer has it by default."""
+
 
 def main() -> int:
     """Measure, print the table, write the JSON; exit code 1 when a peer failed."""
@@ -56,7 +59,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, help="how often everything is measured [3]")
     parser.add_argument("--n", type=int, help=f"tasks of a drain, messages published [{FULL.n}]")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write every number there")
-    parser.add_argument("--synchronous", choices=("normal", "full"), default="normal", help="of SQLite, for every peer")
+    parser.add_argument(
+        "--synchronous", choices=SYNCHRONOUS, default="normal", help="of SQLite [normal]; see README.md"
+    )
     parser.add_argument("--python", action="append", default=[], metavar="PEER=PATH", help="Python with that peer")
     options = parser.parse_args()
     if options.n is not None and not 1 <= options.n <= SIZE // 2:

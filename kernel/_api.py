@@ -50,10 +50,14 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         # The plugin's own module, not a copy: one set of signals, whatever name it is imported by.
-        return import_module(offered()[spec.name.partition(".")[2]].value)
+        module = import_module(offered()[spec.name.partition(".")[2]].value)
+        spec.loader_state = module.__spec__
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: it has run under its own name."""
+        """It has run under its own name, and that is the name it keeps."""
+        if module.__spec__ is not None:
+            module.__spec__ = module.__spec__.loader_state
 
 
 def install() -> None:

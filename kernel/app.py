@@ -367,13 +367,13 @@ class KernelQ:
     def __repr__(self) -> str:
         return f"<KernelQ {self.main or '__main__'} at {id(self):#x}>"
 
-    def _after_fork(self) -> None:
+    def _after_fork(self) -> None:  # pragma: no cover  (runs in forked children only)
         self._lock = threading.RLock()
         for engine in self._engines.values():
             engine.forget_connections()
 
 
-def _forget_connections() -> None:
+def _forget_connections() -> None:  # pragma: no cover  (runs in forked children only)
     for app in (reference() for reference in _apps):
         if app is not None:
             app._after_fork()

@@ -171,9 +171,14 @@ class Blueprint:
             if not kind.reconnects and not affected.isdisjoint(self.needs[kind]):
                 affected.add(kind)
         steps = [step for step in self.steps if type(step) in affected]
-        with self._turn:
+        while not self._turn.acquire(timeout=0.1):
+            if self._stop_asked:
+                return False  # whoever stops may be waiting for this very thread
+        try:
             self._stop(steps, parent)
             self._start(steps, parent)
+        finally:
+            self._turn.release()
         return not self._stop_asked
 
     def stop(self, parent: Any, *, terminate: bool = False) -> None:

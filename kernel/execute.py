@@ -82,6 +82,10 @@ class Executor:
         task, request = admitted
         if delivery.suspect:
             self._committer.mark_started(delivery)
+        if task.option("track_started"):
+            self._record.started(
+                task, request
+            )  # before anything of the task: a backend that is away is not its failure
         acked = not task.option("acks_late")
         if acked and not self._committer.commit(Transition(delivery=delivery)):
             return None
@@ -109,8 +113,6 @@ class Executor:
             frames.reset(token)
 
     def _run(self, task: Task[..., Any], request: Context) -> Any:
-        if task.option("track_started"):
-            self._record.started(task, request)
         if "before_start" in task.handlers:
             task.before_start(request.id, request.args, request.kwargs)
         if self._plugins.heard("call_task"):

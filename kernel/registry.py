@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pluggy
@@ -103,7 +103,7 @@ class Registry:
         for name, point in known.items():
             if self.has(name):
                 continue
-            release = point.dist.version if point.dist is not None else ""
+            release = _release(point.dist)
             if name in disabled:
                 self._infos[name] = PluginInfo(name=name, module=point.module, version=release, state="disabled")
                 continue
@@ -219,6 +219,11 @@ HOOKS: dict[str, tuple[str, ...]] = {
     if hasattr(spec, "kernelq_spec")
 }
 """Every hook → its arguments."""
+
+
+@cache  # it parses a file
+def _release(distribution: Distribution | None) -> str:
+    return distribution.version if distribution is not None else ""
 
 
 def _nearest(name: str, known: Collection[str]) -> str:

@@ -6,6 +6,6 @@
     send_many(numbers)    the same for many at once; missing where the peer has nothing for it
     round_trip(i)         call `echo` and wait for its result
 
-Environment: BENCH_STORE (path of the database file), BENCH_SYNCHRONOUS (``normal`` or ``full``), BENCH_RESULTS (``1``: keep
+Environment: BENCH_STORE (path of the database file), BENCH_SYNCHRONOUS (see `run.SYNCHRONOUS`), BENCH_RESULTS (``1``: keep
 results), BENCH_MARKS (see `marks`).
 """

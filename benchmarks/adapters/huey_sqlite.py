@@ -9,16 +9,19 @@ from huey import Huey
 from huey.storage import SqliteStorage
 from marks import mark
 
+_SYNCHRONOUS = os.environ["BENCH_SYNCHRONOUS"]
+
 
 class Storage(SqliteStorage):
-    """The storage with the level of `synchronous` that every peer of the run has.
+    """The storage with the level of `synchronous` that the run asks for.
 
-    huey itself offers SQLite's default, which waits for the disk at each commit, 0 or 2, and not 1 (``normal``).
+    By itself huey takes SQLite's default, which waits for the disk at each commit, or 0 or 2, but never 1 (``normal``).
     """
 
     def _create_connection(self) -> Any:
         connection = super()._create_connection()
-        connection.execute(f"PRAGMA synchronous = {os.environ['BENCH_SYNCHRONOUS']}")
+        if _SYNCHRONOUS != "shipped":
+            connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
         return connection
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from kernelq import KernelQ
 from marks import mark
 
-_URL = f"sqlite:///{os.environ['BENCH_STORE']}?synchronous={os.environ['BENCH_SYNCHRONOUS']}"
+_SYNCHRONOUS = os.environ["BENCH_SYNCHRONOUS"]
+_URL = f"sqlite:///{os.environ['BENCH_STORE']}" + ("" if _SYNCHRONOUS == "shipped" else f"?synchronous={_SYNCHRONOUS}")
 
 app = KernelQ("bench", broker=_URL, backend=_URL, task_ignore_result=os.environ["BENCH_RESULTS"] != "1")
 

@@ -62,10 +62,11 @@ class InotifyBell:
 
     def close(self) -> None:
         with self._closing:
-            for fd in (self._events, self._ring):
+            # Forgotten before they are closed: an interrupt in between must not close them twice.
+            open_fds, self._events, self._ring = (self._events, self._ring), -1, -1
+            for fd in open_fds:
                 if fd >= 0:
                     os.close(fd)
-            self._events = self._ring = -1
 
     def __del__(self) -> None:
         self.close()  # an owner lost with its broker closes nothing, and instances are few

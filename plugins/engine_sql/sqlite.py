@@ -48,7 +48,8 @@ class SqliteEngine(SqlEngine):
         self._writer: Link | None = None
         self._writing = threading.RLock()  # re-entered only to be refused, see `_ready_writer`
         self._readers = Readers(lambda: Link(self._pool))
-        self._bell_is_due = False  # written and read under `_writing`
+        self._is_begun = False  # inside `begin`; like the next, written and read under `_writing`
+        self._bell_is_due = False
         self._file: tuple[int, int] | None = None  # device and inode of what the writer opened
         self._looked_at = 0.0
         self._made = 0  # how many of `_tables` this writer has seen to
@@ -66,12 +67,15 @@ class SqliteEngine(SqlEngine):
                 writer = self._ready_writer(deadline)
                 writer.begin_immediate(deadline)
                 try:
+                    self._is_begun = True
                     yield writer.connection
                     writer.raw.execute("COMMIT")
                 except BaseException:
                     self._bell_is_due = False
                     writer.roll_back()
                     raise
+                finally:
+                    self._is_begun = False
             except (sqlite3.Error, DBAPIError) as error:
                 raise explain(error, self.address) from error
             if self._bell_is_due:
@@ -119,15 +123,17 @@ class SqliteEngine(SqlEngine):
         if self._writer is not None:
             self._writer.bury()
         self._writer = None
-        self._bell_is_due = False
+        self._is_begun = self._bell_is_due = False
         self._readers = Readers(lambda: Link(self._pool))
         self._writing = threading.RLock()
 
     def _ready_writer(self, deadline: float) -> Link:
-        if self._writer is not None and self._writer.raw.in_transaction:
+        if self._is_begun:
             raise RuntimeError(
                 f"this thread is in the middle of a transaction of {self.address.path}; end it before another"
             )
+        if self._writer is not None:
+            self._writer.roll_back()  # what an interrupt (Ctrl-C) left open between two steps of `begin`
         if self._is_replaced():
             log.warning("%s was removed or replaced; going on with a new one", self.address.path)
             self._close_links()

@@ -154,6 +154,7 @@ class SlotLane:
         """Write down that this delivery begins to run. On a slot's thread."""
 
         def mark() -> None:
+            self._settle_held()  # first: should this run end the process, those done must not be charged with it
             assert self._consumer is not None
             self._consumer.mark_started([delivery])
 
@@ -180,6 +181,9 @@ class SlotLane:
                 future.set_result(call())
             except BaseException as error:  # noqa: BLE001  (it is raised again in the slot that asked)
                 future.set_exception(error)
+        self._settle_held()
+
+    def _settle_held(self) -> None:
         taken = self._held.take()
         if not taken:
             return

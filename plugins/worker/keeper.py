@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from kernelq import KernelQ
-from kernelq.contracts import BackendUnavailable, BrokerUnavailable
+from kernelq.contracts import BackendUnavailable, BrokerFull, BrokerUnavailable
+from kernelq.errors import StepFailed
 
 log = logging.getLogger("kernelq.worker")
 
@@ -52,15 +53,21 @@ class Keeper:
                 with self.talking:
                     self._renew()
                     self._clean()
-            except (BrokerUnavailable, BackendUnavailable) as error:
+            except (BrokerUnavailable, BrokerFull, BackendUnavailable) as error:
                 if not self._is_lost:
-                    log.warning("cannot renew leases, the broker is away: %s", error)
+                    log.warning("cannot renew leases, the broker is away or full: %s", error)
                 self._is_lost = True
                 continue
             if self._is_lost:
-                self._is_lost = False
-                log.info("the broker is back")
-                self._on_found()
+                self._find()
+
+    def _find(self) -> None:
+        log.info("the broker is back")
+        try:
+            self._on_found()
+            self._is_lost = False
+        except StepFailed as error:
+            log.warning("the broker is back, but %s; trying again", error)
 
     def _renew(self) -> None:
         for lost in self._app.broker.renew(sorted(self.ids)):

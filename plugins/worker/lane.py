@@ -144,13 +144,13 @@ class SoloLane:
         held, waiting = self._held, self._waiting
         done = 0
         while waiting and not self._stop:
+            if held and time.monotonic() - held.since > self._settle_delay:
+                self._flush()  # before the next one is taken, which would be forgotten if this failed
             try:
                 delivery = waiting.popleft()
             except IndexError:
                 break  # the watcher was quicker
-            self._began = now = time.monotonic()
-            if held and now - held.since > self._settle_delay:
-                self._flush()
+            self._began = time.monotonic()
             try:
                 transition = run(delivery)
             except UNAVAILABLE:
@@ -195,6 +195,7 @@ class SoloLane:
     def mark_started(self, delivery: Delivery) -> None:
         """Write down that this delivery begins to run."""
         with self._settling:
+            self._flush()  # first: should this run end the process, those done before must not be charged with it
             assert self._consumer is not None
             self._consumer.mark_started([delivery])
 
@@ -221,9 +222,14 @@ class SoloLane:
                     given.append(Transition(delivery=self._waiting.pop(), verdict=Verdict.REQUEUE))
                 except IndexError:
                     break
-            if given:
-                assert self._settler is not None
+            if not given:
+                return
+            assert self._settler is not None
+            try:
                 self._settler.settle(given)
+            except BaseException:
+                self._waiting.extend(transition.delivery for transition in reversed(given))
+                raise
 
     def _watch(self) -> None:
         """The watcher: while the loop is inside a task, settle what is done, give away what waits."""
@@ -257,11 +263,10 @@ class SoloLane:
             return self._consumer
 
     def _close(self) -> None:
-        consumer = self._consumer
-        if consumer is None:
-            return
+        if self._executor is None:
+            return  # never opened
         try:
-            self._flush()
+            consumer = self._open()
             self._give_back()
             consumer.close()
         except UNAVAILABLE as error:

@@ -11,6 +11,7 @@ import faulthandler
 import logging
 import os
 import queue
+import re
 import signal
 import socket
 import sys
@@ -210,8 +211,7 @@ def node_name(pattern: str) -> str:
     host = socket.gethostname()
     parts = {"%h": host, "%n": host.partition(".")[0], "%d": host.partition(".")[2], "%%": "%"}
     text = pattern if "@" in pattern else pattern + "@%h"
-    pieces = text.split("%")
-    return pieces[0] + "".join(parts.get("%" + piece[:1], "%" + piece[:1]) + piece[1:] for piece in pieces[1:])
+    return re.sub("%.", lambda found: parts.get(found[0], found[0]), text)
 
 
 def level_of(name: str | int) -> int:

@@ -1,17 +1,12 @@
-"""What the kernel's tests share: an app in memory, a lane worked by hand, and a worker in a thread."""
+"""What the kernel's tests share: an app in memory, and a lane worked by hand."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from kernelq import KernelQ, Worker
-from kernelq.contracts import Delivery, Executor, Settler, Stop, Transition
-
-PATIENCE = 5.0
-"""Seconds a test waits for what must come."""
+from kernelq import KernelQ
+from kernelq.contracts import Delivery, Executor, Settler, Transition
 
 
 class HandLane:
@@ -72,23 +67,3 @@ def lane(app: KernelQ) -> HandLane:
 def lane_of() -> type[HandLane]:
     """Makes lanes of an app and queues."""
     return HandLane
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Worker]]:
-    """Start a solo worker of an app in a thread; it is ready when this returns, and stopped at the test's end."""
-    running: list[tuple[Worker, threading.Thread]] = []
-
-    def start(app: KernelQ, **options: Any) -> Worker:
-        worker = app.Worker(pool="solo", **options)
-        thread = threading.Thread(target=worker.run, name="worker", daemon=True)
-        thread.start()
-        running.append((worker, thread))
-        assert worker.ready.wait(PATIENCE)
-        return worker
-
-    yield start
-    for worker, thread in running:
-        worker.stop(Stop.WARM)
-        thread.join(PATIENCE)
-        assert not thread.is_alive()

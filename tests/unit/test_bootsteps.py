@@ -402,6 +402,45 @@ def test_a_stop_from_another_thread_in_the_midst_of_a_restart_stops_everything()
     assert worker.seen == ["-Fetcher", "-Broker", "-Timer"]
 
 
+def test_a_restart_asked_for_in_the_midst_of_a_start_waits_for_it() -> None:
+    worker = Worker(Slow)
+    worker.entered, worker.allowed = threading.Event(), threading.Event()
+    starter = threading.Thread(target=worker.blueprint.start, args=(worker,))
+    starter.start()
+    assert worker.entered.wait(5)
+
+    restarter = threading.Thread(target=worker.blueprint.restart, args=("Slow", worker))
+    restarter.start()
+    restarter.join(0.12)  # more than one look
+    assert restarter.is_alive()
+    worker.allowed.set()
+    starter.join(5)
+    restarter.join(5)
+
+    assert worker.seen == ["+Timer", "+Slow", "-Slow", "+Slow"]
+
+
+def test_a_restart_asked_for_in_the_midst_of_a_stop_does_nothing_and_keeps_nobody_waiting() -> None:
+    answers: list[bool] = []
+
+    class Keeper(Told):
+        requires = (BROKER,)
+
+        def stop(self, parent: Any) -> None:
+            keeper = threading.Thread(target=lambda: answers.append(parent.blueprint.restart(BROKER, parent)))
+            keeper.start()
+            keeper.join(5)
+            super().stop(parent)
+
+    worker = Worker(Broker, Keeper)
+    worker.blueprint.start(worker)
+
+    worker.blueprint.stop(worker)
+
+    assert answers == [False]
+    assert worker.seen == ["+Broker", "+Keeper", "-Keeper", "-Broker"]
+
+
 def test_a_stop_before_the_start_keeps_every_step_from_starting() -> None:
     worker = Worker(Timer)
     worker.blueprint.stop(worker)

@@ -245,9 +245,7 @@ def test_a_setting_near_to_none_says_how_to_list_them(app: KernelQ) -> None:
         app.conf.zzzzzz  # noqa: B018
 
 
-def test_an_unknown_variable_of_ours_in_the_environment_is_named(
-    app: KernelQ, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_variable_of_ours_in_the_environment_is_named(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERNELQ_WORKER_CONCURENCY", "3")
 
     with pytest.raises(
@@ -354,7 +352,7 @@ def test_a_wrong_value_says_what_was_expected_what_came_and_from_where(
 def test_a_wrong_value_is_refused_at_once_when_settings_were_read_before(app: KernelQ) -> None:
     assert app.conf.worker_pool
 
-    with pytest.raises(ImproperlyConfigured, match="expected .*int.*, got 'many'"):
+    with pytest.raises(ImproperlyConfigured, match=r"expected .*int.*, got 'many'"):
         app.conf.worker_concurrency = "many"
 
 

@@ -191,7 +191,7 @@ def test_two_distributions_that_offer_one_plugin_are_refused(monkeypatch: pytest
     points = [EntryPoint("dogs", f"{module}.plugin", registry.GROUP) for module in ("one", "other")]
     monkeypatch.setattr(registry, "entry_points", lambda group: points)
 
-    with pytest.raises(PluginConflict, match="plugin 'dogs' is offered as one.plugin and as other.plugin"):
+    with pytest.raises(PluginConflict, match=r"plugin 'dogs' is offered as one.plugin and as other.plugin"):
         registry.discover.__wrapped__()
 
 
