@@ -76,7 +76,8 @@ class KernelQ:
         self._tasks = TaskRegistry()
         self._discoveries: list[Callable[[], None]] = []
         self._engines: dict[str, Engine] = {}
-        self._serializers: dict[str, Serializer] = {}
+        self.serializers: dict[str, Serializer] = {}
+        """Those in use, by name and by content type."""
         self._broker: Broker | None = None
         self._backend: Backend | None = None
         given = {"broker_url": broker, "result_backend": backend, "include": include}
@@ -204,10 +205,10 @@ class KernelQ:
 
     def serializer(self, name: str) -> Serializer:
         """The serializer of a name or content type, made on first use; raises `DriverNotFound`."""
-        found = self._serializers.get(name)
+        found = self.serializers.get(name)
         if found is None:
             found = self.plugins.hook.make_serializer(app=self, name=name) or self._find_serializer(name)
-            self._serializers[name] = self._serializers[found.content_type] = found
+            self.serializers[name] = self.serializers[found.content_type] = found
         return found
 
     def _find_serializer(self, name: str) -> Serializer:
@@ -357,6 +358,7 @@ class KernelQ:
                     driver.close()
             self._broker = self._backend = None
             self._engines.clear()
+            self.publisher.forget()
 
     def __enter__(self) -> Self:
         return self

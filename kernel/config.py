@@ -136,6 +136,8 @@ class Layers:
 
     def __init__(self, app: KernelQ) -> None:
         self._app = app
+        self.generation = 0
+        """Grows with each change; whoever keeps what it looked up compares it."""
         self.forced: dict[str, Any] = {}
         self._direct: dict[str, Any] = {}
         self._source: tuple[Any, str | None, bool] | None = None
@@ -173,6 +175,7 @@ class Layers:
 
     def changed(self) -> None:
         """Forget what was looked up."""
+        self.generation += 1
         self._cache.clear()
         self._names = None
 

@@ -39,10 +39,12 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
     """
     # Imported here: stevedore costs 30 ms, and an app that only defines tasks needs no driver.
     from stevedore import DriverManager
-    from stevedore.exception import MultipleMatches, NoMatches
+    from stevedore.exception import MultipleMatches
 
     point = offered(kind).get(name)
-    if point is not None and plugin_of(point) in disabled:
+    if point is None:
+        raise DriverNotFound(_nothing_found(kind, name))
+    if plugin_of(point) in disabled:
         raise DriverNotFound(
             f"the {kind} driver {name!r} belongs to the plugin {plugin_of(point)!r}, which is disabled"
         )
@@ -50,8 +52,6 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
         manager: DriverManager[Any] = DriverManager(KINDS[kind], name, invoke_on_load=False)
     except MultipleMatches as error:
         raise PluginConflict(f"two distributions offer the {kind} driver {name!r}; uninstall one of them") from error
-    except NoMatches as error:
-        raise DriverNotFound(_nothing_found(kind, name)) from error
     except ImportError as error:
         raise DriverNotFound(
             f"the {kind} driver {name!r} needs a library that is not installed ({error}); "

@@ -6,12 +6,14 @@ import datetime
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from . import _api
 from .context import Context, frames
-from .errors import BrokerFull, BrokerUnavailable, EncodeError
+from .errors import BrokerError, BrokerFull, BrokerUnavailable, EncodeError
 from .ids import uuid
 from .message import Message
 from .retry import intervals
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from kernelq import AsyncResult
 
     from .app import KernelQ
+    from .broker import Broker
     from .task import Task
 
 log = logging.getLogger("kernelq.publish")
@@ -43,6 +46,21 @@ class Publisher:
     def __init__(self, app: KernelQ, now: Callable[[], float] = time.time) -> None:
         self.app = app
         self.now = now
+        self._seen = (-1, -1)  # the generations of settings and plugins that `_Known` was looked up in
+        self._known: _Known | None = None
+
+    def forget(self) -> None:
+        """Look everything up anew; the app has closed its connections."""
+        self._known = None
+
+    def _look_up(self) -> _Known:
+        """What every publish needs, looked up once for each state of the settings and the plugins."""
+        known = self._known
+        layers = self.app.conf.layers
+        if known is None or self._seen != (layers.generation, known.plugins.generation):
+            known = self._known = _Known(self.app)
+            self._seen = (layers.generation, known.plugins.generation)
+        return known
 
     def send(
         self, task: Task[..., Any] | None, name: str, args: Any, kwargs: Any, options: dict[str, Any]
@@ -50,7 +68,9 @@ class Publisher:
         """Publish one call; `task` is None for a name not known here. See `Task.apply_async`."""
         message = self.message(task, name, args, kwargs, options)
         holder = self.publish([message], **_policy(options))
-        result = self.app.AsyncResult(holder or message.id, task_name=name, ignored=message.ignore_result is True)
+        known = self._look_up()
+        ignored = message.ignore_result is True
+        result: AsyncResult[Any] = known.result(holder or message.id, app=self.app, task_name=name, ignored=ignored)
         frame = frames.get()
         if frame is not None and frame.task.trail and options.get("add_to_parent", True):
             frame.request.children.append(result)
@@ -78,8 +98,8 @@ class Publisher:
             task=name,
             body=body,
             content_type=content_type,
-            queue=self._default(task, "queue", "task_default_queue"),
-            priority=self._default(task, "priority", "task_default_priority"),
+            queue=self.app.conf.task_default_queue if task is None else task.option("queue"),
+            priority=self.app.conf.task_default_priority if task is None else task.option("priority"),
             sent_at=now,
             ignore_result=None if task is None else task.ignore_result,
         )
@@ -118,39 +138,41 @@ class Publisher:
         Raises:
             BrokerUnavailable, BrokerFull: they were not accepted.
         """
-        plugins, conf, holder = self.app.plugins, self.app.conf, None
-        policy = (
-            conf.task_publish_retry_policy
-            if retry_policy is None
-            else {**conf.task_publish_retry_policy, **retry_policy}
-        )
-        if plugins.heard("before_task_publish"):
+        known, holder = self._look_up(), None
+        plugins = known.plugins
+        policy = known.policy if retry_policy is None else {**known.policy, **retry_policy}
+        if known.changers:
             policy = dict(policy)
             messages = [plugins.before_publish(self.app, message, policy) for message in messages]
-        if plugins.heard("admit"):
+        if known.gatekeepers:
             verdicts = [(message, self._holder(message)) for message in messages]
             messages = [message for message, holder in verdicts if holder is None]
             holder = verdicts[-1][1] if verdicts else None
         if messages:
-            self._deliver(messages, policy, is_retried=conf.task_publish_retry if retry is None else retry)
-        if plugins.heard("after_task_publish"):
+            try:
+                known.broker.publish(messages)
+            except (BrokerUnavailable, BrokerFull) as error:
+                if not (known.is_retried if retry is None else retry):
+                    raise
+                self._try_again(known.broker, messages, policy, error)
+        if known.listeners:
             for message in messages:
                 plugins.notify("after_task_publish", app=self.app, message=message)
         return holder
 
-    def _deliver(self, messages: Sequence[Message], policy: Mapping[str, Any], *, is_retried: bool) -> None:
+    def _try_again(
+        self, broker: Broker, messages: Sequence[Message], policy: Mapping[str, Any], error: BrokerError
+    ) -> None:
+        limit = policy["max_retries"]
         waits = intervals(policy["interval_start"], policy["interval_step"], policy["interval_max"])
-        tries = 0
-        while True:
+        for wait in waits if limit is None else islice(waits, limit):
+            log.warning("publishing failed, trying again in %.1f s: %s", wait, error)
+            time.sleep(wait)
             try:
-                return self.app.broker.publish(messages)
-            except (BrokerUnavailable, BrokerFull) as error:
-                tries += 1
-                if not is_retried or (policy["max_retries"] is not None and tries > policy["max_retries"]):
-                    raise
-                wait = next(waits)
-                log.warning("publishing failed, trying again in %.1f s: %s", wait, error)
-                time.sleep(wait)
+                return broker.publish(messages)
+            except (BrokerUnavailable, BrokerFull) as again:
+                error = again
+        raise error
 
     def _holder(self, message: Message) -> str | None:
         """The id of the task in whose favour this message is refused; None when it may be published."""
@@ -165,17 +187,15 @@ class Publisher:
     def _encode(
         self, task: Task[..., Any] | None, name: str, args: Any, kwargs: Any, embed: Any, serializer_name: str | None
     ) -> tuple[str, bytes]:
-        serializer = self.app.serializer(serializer_name or self._default(task, "serializer", "task_serializer"))
+        known = self._look_up()
+        name_or_type = serializer_name or (known.serializer if task is None else task.option("serializer"))
+        serializer = known.serializers.get(name_or_type) or self.app.serializer(name_or_type)
         try:
             return serializer.content_type, serializer.dumps([list(args), kwargs, embed])
         except EncodeError as error:
             raise EncodeError(
                 f"{error} ([0] are the arguments, [1] the keywords, of task {name!r})", error.path
             ) from error
-
-    def _default(self, task: Task[..., Any] | None, attribute: str, setting: str) -> Any:
-        value = getattr(task, attribute, None)
-        return self.app.conf.get(setting) if value is None else value
 
     def _with_options(self, message: Message, options: Mapping[str, Any], now: float) -> Message:
         changes = {name: options[name] for name in FIELDS if options.get(name) is not None}
@@ -206,6 +226,23 @@ class Publisher:
         if not isinstance(moment, datetime.datetime):
             raise TypeError(f"expected {name} as seconds, a datetime or ISO 8601 text, got {value!r}")
         return (moment if moment.tzinfo else moment.replace(tzinfo=self.app.timezone)).timestamp()
+
+
+class _Known:
+    """What every publish needs of the app; see `Publisher._look_up`."""
+
+    def __init__(self, app: KernelQ) -> None:
+        conf = app.conf
+        self.plugins = app.plugins
+        self.policy: Mapping[str, Any] = conf.task_publish_retry_policy
+        self.is_retried: bool = conf.task_publish_retry
+        self.serializer: str = conf.task_serializer
+        self.serializers = app.serializers
+        self.broker = app.broker
+        self.changers = app.plugins.heard("before_task_publish")
+        self.gatekeepers = app.plugins.heard("admit")
+        self.listeners = app.plugins.heard("after_task_publish")
+        self.result = _api.find("AsyncResult")
 
 
 def _policy(options: Mapping[str, Any]) -> dict[str, Any]:

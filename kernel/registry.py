@@ -75,6 +75,8 @@ class Registry:
         self._manager.add_hookspecs(hooks)
         self._infos: dict[str, PluginInfo] = {}
         self._listeners: dict[str, list[Listener]] = {}
+        self.generation = 0
+        """Grows with each plugin that comes or goes; whoever keeps what `heard` gave compares it."""
         self.failures: dict[str, int] = {}
         """Plugin name → how often it raised while being told something."""
         if "hooks" in os.environ.get("KERNELQ_TRACE", "").split(","):
@@ -132,7 +134,7 @@ class Registry:
             raise PluginConflict(f"plugin {name!r} is registered already")
         implemented = self._checked(plugin, name)
         self._manager.register(plugin, name)
-        self._listeners = {}  # a new one: a thread in `heard` may be filling the old
+        self._changed()
         doc = inspect.getdoc(plugin) or ""
         self._infos[name] = PluginInfo(name=name, module=module, version=version, hooks=implemented, doc=doc)
         return name
@@ -142,8 +144,12 @@ class Registry:
         if not self.has(name):
             raise PluginError(f"no plugin {name!r} is registered{_nearest(name, self._infos)}")
         self._manager.unregister(name=name)
-        self._listeners = {}  # a new one: a thread in `heard` may be filling the old
+        self._changed()
         del self._infos[name]
+
+    def _changed(self) -> None:
+        self.generation += 1
+        self._listeners = {}  # a new one: a thread in `heard` may be filling the old
 
     def has(self, name: str) -> bool:
         """Whether a plugin of this name is registered."""

@@ -74,6 +74,7 @@ class Task(Generic[P, R]):
 
     _head: Callable[..., Any] | None = None
     _resolved: dict[str, Any]
+    _generation = -1
 
     @classmethod
     def from_function(cls, app: KernelQ, fun: Callable[..., Any], name: str, options: dict[str, Any]) -> Task[..., Any]:
@@ -165,7 +166,10 @@ class Task(Generic[P, R]):
             self._head(*args, **kwargs)
 
     def option(self, name: str) -> Any:
-        """The attribute `name`, or the setting that stands in for it; looked up once."""
+        """The attribute `name`, or the setting that stands in for it; looked up once for each state of the settings."""
+        generation = self.app.conf.layers.generation
+        if self._generation != generation:
+            self._resolved, self._generation = {}, generation
         try:
             return self._resolved[name]
         except KeyError:

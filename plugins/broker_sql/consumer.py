@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from .holdings import give_back, hand_over, held_by
 from .news import CHANNEL, LOOK_EVERY, is_news
 from .settlement import Settlement, SomeRefused, split
 from .statements import Claimed, Statements
+
+log = logging.getLogger(__name__)
 
 
 class SqlConsumer(Consumer):
@@ -108,11 +111,14 @@ class SqlConsumer(Consumer):
     def _claim(self, limit: int) -> list[Delivery]:
         with self._engine.begin() as connection:
             now = self._now()
-            if self._statements.take_back(connection, now):
+            lost = self._statements.take_back(connection, now)
+            if lost:
                 self._engine.notify(connection, CHANNEL)  # it may be more than is taken here
             self._extend_lease(connection, now)
             self._statements.promote(connection, now)
             claimed = self._statements.claim(connection, self.id, self._queues, limit)
+        for consumer_id, number in lost.items():
+            log.warning("messages taken back from %s, whose lease had ended: %d", consumer_id, number)
         return _deliveries(claimed)
 
     def _extend_lease(self, connection: Any, now: float) -> None:

@@ -71,13 +71,14 @@ class SqliteStatements:
         seen = _raw(connection).execute(_glance(len(queues)), (*queues, consumer_id)).fetchone()
         return Glance._make(seen)
 
-    def take_back(self, connection: Any, now: float) -> bool:
+    def take_back(self, connection: Any, now: float) -> dict[str, int]:
         raw = _raw(connection)
         ended = raw.execute(_ENDED, (now,)).fetchall()
         if not ended:
-            return False
+            return {}
         raw.executemany(_FORGET, ended)
-        return raw.executemany(_FREE, ended).rowcount > 0
+        freed = {consumer_id: raw.execute(_FREE, (consumer_id,)).rowcount for (consumer_id,) in ended}
+        return {consumer_id: number for consumer_id, number in freed.items() if number}
 
     def extend_lease(self, connection: Any, consumer_id: str, lease: float, queues: Sequence[str], now: float) -> None:
         names = msgspec.json.encode(queues).decode()

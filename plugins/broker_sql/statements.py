@@ -56,8 +56,8 @@ class Statements(Protocol):
     def glance(self, connection: Any, consumer_id: str, queues: Sequence[str]) -> Glance:
         """See whether there is something to claim, and when there may be. Needs no transaction."""
 
-    def take_back(self, connection: Any, now: float) -> bool:
-        """Forget the consumers whose lease ended and free what they held; whether that was anything.
+    def take_back(self, connection: Any, now: float) -> dict[str, int]:
+        """Forget the consumers whose lease ended and free what they held: consumer → how much, where that was anything.
 
         What a lost consumer held becomes suspect; a suspect that was marked as started is charged a crash.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
@@ -51,7 +52,7 @@ def strike(yard, worker, kind, chance):
 
 def assert_one_at_a_time(runs, deaths):
     """Every run but the last ended, or was killed, before the next began; the last one ended."""
-    for run, following in zip(runs, runs[1:], strict=False):
+    for run, following in itertools.pairwise(runs):
         ended = deaths[run.pid] if run.ended is None else run.ended
         assert ended <= following.started
     assert runs[-1].ended is not None

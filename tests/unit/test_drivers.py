@@ -56,14 +56,14 @@ def test_a_driver_of_a_disabled_plugin_is_not_found_and_says_whose_it_is() -> No
 
 def test_a_driver_that_misses_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*args: Any, **options: Any) -> None:
-        raise ImportError("No module named 'redis'")
+        raise ImportError("No module named 'sqlalchemy'")
 
     monkeypatch.setattr(stevedore, "DriverManager", missing)
 
     with pytest.raises(
-        DriverNotFound, match=r"the broker driver 'redis' needs a library .*; try: pip install 'kernelq\[redis\]'"
+        DriverNotFound, match=r"the broker driver 'sqlite' needs a library .*; try: pip install 'kernelq\[sqlite\]'"
     ):
-        drivers.load("broker", "redis")
+        drivers.load("broker", "sqlite")
 
 
 def test_two_distributions_that_offer_one_driver_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +72,8 @@ def test_two_distributions_that_offer_one_driver_are_refused(monkeypatch: pytest
 
     monkeypatch.setattr(stevedore, "DriverManager", twice)
 
-    with pytest.raises(PluginConflict, match="two distributions offer the broker driver 'redis'; uninstall one"):
-        drivers.load("broker", "redis")
+    with pytest.raises(PluginConflict, match="two distributions offer the broker driver 'sqlite'; uninstall one"):
+        drivers.load("broker", "sqlite")
 
 
 def test_a_stranger_s_driver_belongs_to_its_top_package() -> None:
