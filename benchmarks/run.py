@@ -24,8 +24,8 @@ from stand import BenchFailed, Stand
 FULL = Size(n=20_000, round_trips=1000)
 QUICK = Size(n=2000, round_trips=200)
 
-SYNCHRONOUS = ("normal", "full", "shipped")
-"""When SQLite waits for the disk: at checkpoints, at every commit, or as each peer has it by default."""
+SYNCHRONOUS = ("normal", "full", "off", "shipped")
+"""When SQLite waits for the disk: at checkpoints, at every commit, never, or as each peer has it by default."""
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
     repeats = options.repeats or (1 if options.quick else 3)
     pythons = dict(pair.split("=", 1) for pair in options.python)
     try:
-        outcome = {
+        outcome: dict[str, Any] = {
             "machine": _machine(),
             "settings": f"n={size.n}, {size.round_trips} round trips, 2 worker processes, "
             f"synchronous={options.synchronous}, {repeats} repeats",

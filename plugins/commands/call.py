@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,11 @@ def call(
     app = session.app
     if wait:
         app.backend  # noqa: B018  (an app without one cannot wait: say so before anything is sent)
+    app.import_modules()
+    if name not in app.tasks:
+        near = difflib.get_close_matches(name, list(app.tasks), n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        click.echo(f"note: this app has no task {name}{hint} It is parked until a worker knows it.", err=True)
     given = {option: value for option, value in options.items() if value is not None}
     try:
         result = app.send_task(name, [_value(text) for text in args], kwargs, **given)

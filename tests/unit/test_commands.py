@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -16,19 +15,9 @@ from kernelq import KernelQ, KernelQError
 from kernelq.contracts import DeadLetter, Message, Outcome, Transition, Verdict
 from kernelq_plugins import commands
 from kernelq_plugins.commands import check, output, payload
+from kernelq_plugins.commands.command_line import Session, kernelq
 
 COMMANDS = {command.name: command for command in commands.commands()}
-
-
-@dataclass
-class Session:
-    """What the command line gives a command: the app."""
-
-    app: KernelQ
-
-    @property
-    def app_or_new(self) -> KernelQ:
-        return self.app
 
 
 @pytest.fixture
@@ -663,3 +652,19 @@ def test_json_takes_what_json_lacks() -> None:
     assert output.json_text({"a": {1}, "b": b"x", "c": object}) == '{"a":[1],"b":"eA==","c":"<class \'object\'>"}'
     assert output.json_text({(1, 2): 3}) == '{"(1, 2)":3}'
     assert output.json_text("\ud800") == "\"'\\\\ud800'\""
+
+
+def test_a_misspelt_command_names_the_nearest() -> None:
+    said = CliRunner().invoke(kernelq, ["wroker"], obj=Session())
+
+    assert said.exit_code == 2
+    assert "no command 'wroker'; did you mean 'worker'?" in said.output
+
+
+def test_calling_a_task_the_app_does_not_have_says_so_and_sends_it_all_the_same(app: KernelQ) -> None:
+    app.task(name="proj.mail")(lambda: None)
+
+    said = run(app, "call", "proj.mial")
+
+    assert "this app has no task proj.mial; did you mean proj.mail?" in said.stderr
+    assert [stats.ready for stats in app.broker.queues()] == [1]
