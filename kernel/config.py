@@ -26,6 +26,8 @@ ENVIRONMENT = "KERNELQ_"
 RESERVED = frozenset({"KERNELQ_APP", "KERNELQ_TRACE"})
 """Environment variables of ours that are no settings."""
 
+_TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
 Seconds: TypeAlias = float
 """The type of a setting that is a duration: a number of seconds, or a timedelta."""
 
@@ -56,6 +58,8 @@ class Option:
                 value = [part.strip() for part in value.split(",") if part.strip()]
             elif is_text and self.type is dict:
                 value = msgspec.json.decode(value)
+            elif is_text and self.type is bool:
+                value = _TRUTH.get(value.lower(), value)
             elif isinstance(value, datetime.timedelta):
                 value = value.total_seconds()
             value = msgspec.convert(value, self.type, strict=not is_text)

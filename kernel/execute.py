@@ -112,6 +112,18 @@ class Executor:
         finally:
             frames.reset(token)
 
+    def internal_error(self, delivery: Delivery, error: Exception) -> Transition:
+        """The end of an attempt that failed by an error of ours or a plugin's around the task, which `run` raised.
+
+        Charged like a crash, so that it cannot go on for ever.
+        """
+        message = delivery.message
+        log.error("internal error around %s", message, exc_info=error)
+        task = self.app.tasks.get(message.task) if isinstance(message, Message) else None
+        if task is not None and isinstance(message, Message):
+            self._tell("task_internal_error", task, Context(message, delivery=delivery), exception=error, einfo=error)
+        return Transition(delivery=delivery, verdict=Verdict.CRASHED)
+
     def _run(self, task: Task[..., Any], request: Context) -> Any:
         if "before_start" in task.handlers:
             task.before_start(request.id, request.args, request.kwargs)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from .broker import Consumer, Delivery, Transition
+from .broker import Consumer, Delivery, Transition, Verdict
+from .errors import BackendUnavailable, BrokerFull, BrokerUnavailable
+from .failure import safe_text
 from .message import Message
 from .store import Effect, Store
 
@@ -34,12 +36,33 @@ class Settler:
         self._engine = app.broker.engine
 
     def settle(self, transitions: Sequence[Transition]) -> list[Delivery]:
-        """Commit; return the deliveries whose attempt was refused because its lease had ended."""
+        """Commit; return the deliveries whose attempt was refused because its lease had ended.
+
+        A transition that cannot be committed at all (a store that does not take its effect) goes to the dead letters
+        by itself, with the reason; the others are committed.
+
+        Raises:
+            BrokerUnavailable, BrokerFull, BackendUnavailable: nothing is known; settling again later is safe.
+        """
+        try:
+            return self._report(self._settle(transitions))
+        except (BrokerUnavailable, BrokerFull, BackendUnavailable):
+            raise
+        except Exception as error:
+            if len(transitions) > 1:
+                return [refused for transition in transitions for refused in self.settle([transition])]
+            log.exception("cannot settle %s; it goes to the dead letters", transitions[0].delivery.message)
+            dead = Transition(
+                delivery=transitions[0].delivery, verdict=Verdict.DEAD, reason=f"unsettleable: {safe_text(error)}"
+            )
+            return self._report([each.delivery for each in self._consumer.settle([dead])])
+
+    def _settle(self, transitions: Sequence[Transition]) -> list[Delivery]:
         if not all(self._is_shared(effect) for transition in transitions for effect in transition.effects):
             transitions, lost = self._settle_apart(transitions)
             if lost:
-                return self._report(lost)
-        return self._report([transition.delivery for transition in self._consumer.settle(transitions)])
+                return lost
+        return [transition.delivery for transition in self._consumer.settle(transitions)]
 
     def detached(self, successors: Sequence[Message], effects: Sequence[Effect]) -> None:
         """Do what an attempt caused whose delivery was acknowledged before it ran."""

@@ -121,10 +121,8 @@ class SlotLane:
             except UNAVAILABLE as error:
                 log.warning("nothing of %s could be committed, it runs again: %s", delivery.message, error)
                 transition = Transition(delivery=delivery, verdict=Verdict.PARK, delay=AGAIN_AFTER)
-            except Exception:
-                # An error of ours or a plugin's around the task: charged like a crash, so that it cannot go on for ever.
-                log.exception("internal error around %s", delivery.message)
-                transition = Transition(delivery=delivery, verdict=Verdict.CRASHED)
+            except Exception as error:  # noqa: BLE001  (logged, told to plugins and charged)
+                transition = executor.internal_error(delivery, error)
             self._running.pop(id(delivery), None)
             if transition is not None:
                 self._held.add(transition)

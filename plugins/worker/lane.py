@@ -156,10 +156,8 @@ class SoloLane:
             except UNAVAILABLE:
                 self._waiting.appendleft(delivery)  # nothing of it was committed; it runs again from the start
                 raise
-            except Exception:
-                # An error of ours or a plugin's around the task: charged like a crash, so that it cannot go on for ever.
-                log.exception("internal error around %s", delivery.message)
-                transition = Transition(delivery=delivery, verdict=Verdict.CRASHED)
+            except Exception as error:  # noqa: BLE001  (logged, told to plugins and charged)
+                transition = self._executor.internal_error(delivery, error)
             finally:
                 self._began = 0.0
             if transition is not None:

@@ -33,6 +33,7 @@ def test_no_task_is_lost_whatever_is_killed_whenever(yard):
     assert [result.get(timeout=30) for result in results] == [number * number for number in numbers]
     yard.until_empty()
     assert yard.app.broker.dead() == []
+    assert any("messages taken back from w" in each.log for each in yard.workers)
     deaths = {pid: instant for each in yard.workers for pid, instant in each.deaths.items()}
     for result in results:
         assert_one_at_a_time(yard.runs(result), deaths)

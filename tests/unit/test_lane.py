@@ -25,8 +25,10 @@ class Line:
     def __init__(self) -> None:
         self.cuts: Counter[str] = Counter()
         self.was_cut, self.was_woken = threading.Event(), threading.Event()
+        self.passed: list[str] = []
 
     def passes(self, method: str) -> None:
+        self.passed.append(method)
         if method == "wake":
             self.was_woken.set()
         if self.cuts[method]:
@@ -168,6 +170,31 @@ def test_who_waits_sees_the_states_on_the_way(app: KernelQ) -> None:
         assert result.get(timeout=PATIENCE, on_message=note) == "all"
 
     assert [entry for entry in seen if entry[0] != "STARTED"] == [("HALF", {"done": 50}), (SUCCESS, "all")]
+
+
+def test_a_task_acknowledged_early_has_its_result_and_its_retries(app: KernelQ) -> None:
+    @app.task(name="early", bind=True, acks_late=False)
+    def early(self: Any) -> int:
+        if not self.request.retries:
+            raise self.retry(countdown=0)
+        return 7
+
+    with start_worker(app):
+        assert early.delay().get(timeout=PATIENCE) == 7
+
+
+def test_a_message_whose_holder_vanished_is_written_down_before_it_runs_and_not_charged(
+    app: KernelQ, line: Line
+) -> None:
+    result = app.tasks["add"].delay(1, 1)
+    app.broker.consumer(["default"], id="vanished", lease=1.0).fetch(1, 0)
+    engine = app.engine("memory://")
+    engine.now = lambda now=engine.now: now() + 60  # type: ignore[attr-defined]  # the memory engine's clock
+
+    with start_worker(app):
+        assert result.get(timeout=PATIENCE) == 2
+
+    assert "mark_started" in line.passed
 
 
 # --- long tasks ----------------------------------------------------------------------------------

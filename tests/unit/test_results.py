@@ -11,7 +11,7 @@ import pytest
 from kernelq import AsyncResult, KernelQ, allow_join_result
 from kernelq.contracts import FAILURE, PENDING, SUCCESS, Outcome
 from kernelq.errors import NoBackend, TimeoutError
-from kernelq_plugins.results.rebuild import SecurityError, UnknownStoredError
+from kernelq_plugins.results.rebuild import SecurityError, UnknownStoredError, rebuild
 
 
 def store(app: KernelQ, id: str, state: str, value: Any, **fields: Any) -> AsyncResult[Any]:
@@ -193,6 +193,12 @@ def test_an_exception_that_does_not_take_its_arguments_back_is_described(app: Ke
 
     assert isinstance(error, UnknownStoredError)
     assert str(error) == "UnicodeDecodeError(1,)"
+
+
+def test_an_exception_stored_as_itself_is_itself() -> None:
+    error = ValueError("pickled")
+
+    assert rebuild(error) is error
 
 
 def test_one_argument_alone_and_none_are_understood(app: KernelQ) -> None:

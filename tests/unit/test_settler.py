@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +280,27 @@ def test_a_broker_that_is_away_is_told_to_the_caller(app: KernelQ, lane: Any, mo
             lane.settler.settle([done(app, delivery)])
 
     assert lane.settler.settle([done(app, delivery)]) == []
+
+
+def test_a_transition_that_cannot_be_committed_goes_to_the_dead_letters_and_the_others_are_committed() -> None:
+    class Broken(Store):
+        def apply(self, ops: Sequence[Any]) -> Sequence[Message]:
+            raise LookupError("no such counter")
+
+    app = KernelQ("t", broker="memory://", set_as_current=False)
+    for task_id in "abc":
+        app.broker.publish([Message(id=task_id, task="t", body=b"")])
+    consumer = app.broker.consumer(("default",), id="c", lease=10)
+    first, second, third = consumer.fetch(3, 0)
+    transitions = [
+        Transition(delivery=first),
+        Transition(delivery=second, effects=(Effect(Broken(), "count"),)),
+        Transition(delivery=third),
+    ]
+
+    assert Settler(app, consumer).settle(transitions) == []
+
+    assert [(letter.message and letter.message.id, letter.reason) for letter in app.broker.dead()] == [
+        ("b", "unsettleable: no such counter")
+    ]
+    assert [stats.running for stats in app.broker.queues()] == [0]

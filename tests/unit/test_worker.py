@@ -9,6 +9,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kernelq.contracts import BrokerUnavailable, Pool, Stop
 from kernelq.errors import CapabilityMissing, DriverNotFound, ImproperlyConfigured, StepFailed
 from kernelq.testing import start_worker
 from kernelq_plugins.broker_memory.broker import MemoryBroker
+from kernelq_plugins.worker import steps
 
 PATIENCE = 5.0
 """Seconds a test waits for what must come."""
@@ -286,6 +288,13 @@ def app_with_broker(make: Callable[[KernelQ, str], Any]) -> KernelQ:
     return app
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker looks for its broker again at once."""
+    monkeypatch.setattr(steps, "intervals", lambda *waits: repeat(0.001))
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_waits_for_its_broker_and_says_so_without_the_password(caplog: pytest.LogCaptureFixture) -> None:
     fails = Counter(renew=1)
 
@@ -304,6 +313,7 @@ def test_a_worker_waits_for_its_broker_and_says_so_without_the_password(caplog: 
     assert "waiting for the broker memory://u:**@host: not yet" in caplog.text
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_stopped_while_it_waits_for_its_broker_ends() -> None:
     waiting = threading.Event()
 
