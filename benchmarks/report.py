@@ -37,7 +37,8 @@ def table(outcome: Mapping[str, Any]) -> str:
     """The outcome of a run in Markdown: what was run, then one line per row, then the guarantees."""
     runs, compared = outcome["runs"], ratios(outcome["runs"])
     head = ["", *(outcome["versions"][peer.name] for peer in PEERS), *(f"÷ {peer}" for peer in OTHERS), "wanted"]
-    lines = [f"{outcome['machine']}; {outcome['settings']}", "", _line(head), _line(["---"] * len(head))]
+    about = f"{outcome['machine']}, load {outcome['load_before']:.1f} before; {outcome['settings']}"
+    lines = [about, "", _line(head), _line(["---"] * len(head))]
     for row in ROWS:
         cells = [f"{row.title} ({row.unit})", *(_spread(values(runs, row, peer.name)) for peer in PEERS)]
         found = compared.get(row.key, {})

@@ -38,6 +38,7 @@ def main() -> int:
     try:
         outcome: dict[str, Any] = {
             "machine": _machine(),
+            "load_before": os.getloadavg()[0],
             "settings": f"n={size.n}, {size.round_trips} round trips, 2 worker processes, "
             f"synchronous={options.synchronous}, {repeats} repeats",
             "versions": {peer.name: _version(peer, pythons.get(peer.name, sys.executable)) for peer in PEERS},

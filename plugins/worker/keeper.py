@@ -33,6 +33,7 @@ class Keeper:
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_lost = False
+        self._renewed: set[str] = set()  # those whose lease was alive at the last look
         self._cleaned_at = time.monotonic()
 
     def start(self) -> None:

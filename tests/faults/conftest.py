@@ -188,8 +188,8 @@ class Yard:
         return sorted((run for runs in found.values() for run in runs), key=lambda run: run.started)
 
     def begun(self) -> int:
-        """How many tasks have begun."""
-        return len(os.listdir(self.folder / "runs"))
+        """How many tasks have written down that they began; a file is there a moment before its first line."""
+        return sum(entry.stat().st_size > 0 for entry in os.scandir(self.folder / "runs"))
 
     def until_begun(self, tasks: int = 1) -> None:
         """Wait until so many tasks have begun."""

@@ -92,12 +92,23 @@ def test_leases_are_renewed_again_and_again_all_in_one_call(engine: Engine, make
 def test_a_lease_that_had_ended_is_told(
     engine: Engine, make: Callable[..., Keeper], caplog: pytest.LogCaptureFixture
 ) -> None:
+    engine.answers = [[], ["a"]]
+
+    make()
+    engine.wait_for_renewals(3)
+
+    assert "the lease of a had ended; what it held may run elsewhere" in caplog.text
+
+
+def test_a_lease_that_has_not_begun_is_not_told_as_ended(
+    engine: Engine, make: Callable[..., Keeper], caplog: pytest.LogCaptureFixture
+) -> None:
     engine.answers = [["a"]]
 
     make()
     engine.wait_for_renewals(2)
 
-    assert "the lease of a had ended; what it held may run elsewhere" in caplog.text
+    assert "had ended" not in caplog.text
 
 
 @pytest.mark.parametrize("error", [BrokerUnavailable("away"), BrokerFull("full"), BackendUnavailable("away")])
