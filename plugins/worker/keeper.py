@@ -71,10 +71,13 @@ class Keeper:
             log.warning("the broker is back, but %s; trying again", error)
 
     def _renew(self) -> None:
-        for lost in self._app.broker.renew(sorted(self.ids)):
+        ids = set(self.ids)
+        ended = set(self._app.broker.renew(sorted(ids)))
+        for lost in sorted(ended & self._renewed):  # a new consumer's lease may begin with its first fetch only
             log.warning(
                 "the lease of %s had ended; what it held may run elsewhere, its late outcomes are refused", lost
             )
+        self._renewed = ids - ended
 
     def _clean(self) -> None:
         if self._app.backend_url is None or time.monotonic() - self._cleaned_at < CLEANUP_EVERY:
