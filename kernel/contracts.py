@@ -16,7 +16,7 @@ from .drivers import KINDS
 from .drivers import load as load_driver
 from .engine import Capabilities, Engine
 from .errors import (
-    BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerUnavailable, CapabilityMissing, DecodeError,
+    BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, DecodeError,
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
 )  # fmt: skip
 from .execute import Abandoned, Committer, Executor

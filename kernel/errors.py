@@ -4,7 +4,7 @@
     ├── ImproperlyConfigured ── UnknownSetting · CapabilityMissing
     ├── PluginError ── PluginConflict · DriverNotFound (ImproperlyConfigured)
     ├── StepFailed
-    ├── BrokerError ── BrokerUnavailable (= OperationalError) · BrokerFull
+    ├── BrokerError ── BrokerUnavailable (= OperationalError) ── BrokerRefused · BrokerFull
     ├── BackendError ── BackendUnavailable · BackendGetMetaError · NoBackend (NotImplementedError)
     ├── SerializationError ── EncodeError · DecodeError · ContentDisallowed
     └── TaskError ── NotRegistered (KeyError) · InvalidTaskError · TimeoutError (builtin too)
@@ -63,6 +63,10 @@ class BrokerError(KernelQError):
 
 class BrokerUnavailable(BrokerError):
     """The broker cannot be reached now; nothing is known to be accepted, trying again may help."""
+
+
+class BrokerRefused(BrokerUnavailable):
+    """The broker will not have us: permissions, a wrong password, a file that is no database. Waiting does not help."""
 
 
 class BrokerFull(BrokerError):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from . import _api
 from .context import Context, frames
-from .errors import BrokerError, BrokerFull, BrokerUnavailable, EncodeError
+from .errors import BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, EncodeError
 from .ids import uuid
 from .message import Message
 from .retry import intervals
@@ -152,7 +152,7 @@ class Publisher:
             try:
                 known.broker.publish(messages)
             except (BrokerUnavailable, BrokerFull) as error:
-                if not (known.is_retried if retry is None else retry):
+                if isinstance(error, BrokerRefused) or not (known.is_retried if retry is None else retry):
                     raise
                 self._try_again(known.broker, messages, policy, error)
         if known.listeners:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from kernelq.contracts import BrokerError, BrokerFull, BrokerUnavailable
+from kernelq.contracts import BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable
 from sqlalchemy.exc import DBAPIError
 
 from .sqlite_address import SqliteAddress
@@ -49,9 +49,9 @@ def explain(error: sqlite3.Error | DBAPIError, address: SqliteAddress) -> Broker
         # A quota and a limit on file sizes come as this code; only ENOSPC comes as SQLITE_FULL.
         return BrokerFull(f"could not write {path}: {cause}; check its disk, quota and file size limit")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return BrokerUnavailable(f"cannot write {path}: {_obstacle(path)} ({cause})")
+        return BrokerRefused(f"cannot write {path}: {_obstacle(path)} ({cause})")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return BrokerUnavailable(f"{path} is not a sound SQLite database: {cause}; move it away or use another file")
+        return BrokerRefused(f"{path} is not a sound SQLite database: {cause}; move it away or use another file")
     if code in _REFUSED_CODES:
         return BrokerError(f"{path}: a statement was refused: {cause}")
     return BrokerUnavailable(f"{path} cannot be used now: {cause}")

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kernelq import Step
-from kernelq.contracts import BACKEND, BROKER, POOL, BrokerUnavailable, Key, intervals, mask
+from kernelq.contracts import BACKEND, BROKER, POOL, BrokerRefused, BrokerUnavailable, Key, intervals, mask
 
 if TYPE_CHECKING:
     from kernelq.contracts import Backend, Broker, Pool
@@ -33,7 +33,7 @@ class TasksStep(Step):
 
 
 class BrokerStep(Step):
-    """Reach the broker: wait for it as long as it takes, and say so."""
+    """Reach the broker: wait for it as long as it takes, and say so; one that refuses us is not waited for."""
 
     name = "Broker"
     provides = BROKER
@@ -46,7 +46,7 @@ class BrokerStep(Step):
                 broker.renew([])
                 return broker
             except BrokerUnavailable as error:
-                if parent.stopping:
+                if parent.stopping or isinstance(error, BrokerRefused):
                     raise
                 log.error("waiting for the broker %s: %s", mask(parent.app.broker_url), error)
                 time.sleep(next(waits))

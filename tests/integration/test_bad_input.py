@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -150,20 +149,13 @@ def test_a_file_that_cannot_be_written_fails_a_call_soon(tmp_path: Path) -> None
     assert time.monotonic() - begun < 5.0
 
 
-def test_a_worker_whose_file_cannot_be_written_says_so_while_it_waits(project: Path) -> None:
-    line = ["-A", "proj", "-b", "sqlite:///missing/kernelq.sqlite3", "worker", "-q", "-P", "solo"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "kernelq", *line], cwd=project, stderr=subprocess.PIPE, text=True
-    ) as worker:
-        assert worker.stderr is not None
-        first = worker.stderr.readline()
-        worker.send_signal(signal.SIGTERM)
-        rest = worker.stderr.read()
+def test_a_worker_whose_file_cannot_be_written_says_why_and_ends(kernelq: Command) -> None:
+    done = kernelq("-A", "proj", "-b", "sqlite:///missing/kernelq.sqlite3", "worker", "-q", "-P", "solo")
 
-    assert "waiting for the broker" in first
-    assert "missing does not exist; create it or use another path" in first
-    assert worker.returncode == 1
-    assert "bootstep 'Broker' could not start" in rest
+    (said,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert said.startswith("kernelq: bootstep 'Broker' could not start: cannot write ")
+    assert "missing does not exist; create it or use another path" in said
 
 
 FULL = """
