@@ -12,7 +12,8 @@ from .restore import refuse_depth, restore
 try:
     import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 except ImportError as error:
-    raise ImportError("the yaml serializer needs PyYAML; try: pip install 'kernelq[yaml]'") from error
+    text = "the yaml serializer needs PyYAML; try: pip install 'kernelq[yaml]'"
+    raise ModuleNotFoundError(text, name="yaml") from error
 
 _ATOMS: frozenset[type] = frozenset({str, int, float, bool, bytes, type(None)})
 _FORM = Form(name="YAML", atoms=_ATOMS, keys=_ATOMS, ints=range(-(2**2048), 2**2048))

@@ -14,6 +14,7 @@ from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -625,3 +626,13 @@ def test_without_pyyaml_the_error_says_how_to_install_it(monkeypatch: pytest.Mon
 
     with pytest.raises(ImportError, match=r"pip install 'kernelq\[yaml\]'"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def test_yaml_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "kernelq_plugins.serializers.yaml", raising=False)
+
+    with pytest.raises(ModuleNotFoundError, match=r"try: pip install 'kernelq\[yaml\]'") as raised:
+        import_module("kernelq_plugins.serializers.yaml")
+
+    assert raised.value.name == "yaml"  # by which `kernelq plugins check` knows that it is not broken
