@@ -104,6 +104,7 @@ class Child:
         # Apart from the signal handler, which interrupts the main thread anywhere, inside locks of the lane too.
         while True:
             self._retire(self._told.get())
+            log.info("told to stop: what runs is finished, nothing else begins")
 
     # --- signals
 

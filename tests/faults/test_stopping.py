@@ -16,7 +16,7 @@ def test_a_warm_stop_lets_the_running_task_finish_and_gives_the_others_back(yard
     yard.until_begun()
 
     worker.send(signal.SIGTERM)
-    worker.hears("warm stop")
+    worker.hears("told to stop: what runs is finished, nothing else begins")  # in the child, not only above it
     yard.gate.touch()
 
     assert worker.exit_code() == 0

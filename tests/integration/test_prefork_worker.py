@@ -13,6 +13,7 @@ import pytest
 from kernelq import KernelQ, Worker
 from kernelq.contracts import Stop
 from kernelq.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from kernelq_plugins.worker.lane import SoloLane
 
 PATIENCE = 15.0
 """Seconds a test waits for what must come."""
@@ -155,7 +156,15 @@ def test_a_child_is_replaced_after_exactly_so_many_tasks(app, start):
     assert [pids.count(one) for one in dict.fromkeys(pids)] == [3, 3, 3]
 
 
-def test_a_warm_stop_waits_for_the_running_task_and_leaves_the_others(app, start, notes):
+def test_a_warm_stop_waits_for_the_running_task_and_leaves_the_others(app, start, notes, monkeypatch):
+    stop = SoloLane.stop
+
+    def stop_and_tell(lane, how):
+        stop(lane, how)
+        notes.add("stopping")  # in the child: only now must the running task end, or the next one would begin
+
+    monkeypatch.setattr(SoloLane, "stop", stop_and_tell)
+
     @app.task
     def slow(number):
         notes.add(number)
@@ -168,7 +177,6 @@ def test_a_warm_stop_waits_for_the_running_task_and_leaves_the_others(app, start
     waiting = slow.delay(2)
 
     worker.stop()
-    notes.add("stopping")
 
     assert running.get(timeout=PATIENCE) == 1
     assert waiting.state == "PENDING"
