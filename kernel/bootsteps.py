@@ -227,7 +227,7 @@ class Blueprint:
                 self._started.discard(step)
                 try:
                     (step.terminate if self._is_urgent else step.stop)(parent)
-                except Exception:
+                except Exception:  # the steps before it must still be stopped
                     log.exception("bootstep %s could not stop", step.name)
                 if step.provides is not None:
                     del self._values[step.provides]

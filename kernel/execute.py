@@ -201,7 +201,9 @@ class Executor:
                 log.info("task %s[%s]: %s", task.name, request.id, safe_text(value))
             else:
                 log.info("task %s[%s] %s: %s", task.name, request.id, end.state.lower(), safe_text(value))
-        except Exception:
+        except Abandoned:
+            raise
+        except BaseException:
             log.exception("a handler of task %s[%s] failed; its outcome stands", task.name, request.id)
 
     def _log_failure(self, task: Task[..., Any], request: Context, end: End) -> None:

@@ -177,7 +177,7 @@ class Registry:
         for plugin, function, names in self.heard(name):
             try:
                 function(*[arguments[argument] for argument in names])
-            except Exception:
+            except Exception:  # one plugin's error must not reach the others, nor the task
                 self.failures[plugin] = self.failures.get(plugin, 0) + 1
                 log.exception("plugin %r failed in %s", plugin, name)
 

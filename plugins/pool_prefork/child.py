@@ -54,7 +54,7 @@ class Child:
         try:
             self._settle_in(signal_mask)
             code = self._work()
-        except BaseException:
+        except BaseException:  # nothing may pass into the supervisor's stack, which lies below
             log.exception("child %d (pid %d) failed", self._index, os.getpid())
         finally:
             _leave(code)
