@@ -44,6 +44,7 @@ class Admit:
         self._tasks = app.tasks
         self._record = Recorder(app, hostname)
         self._max_crashes: int = app.conf.task_max_crashes
+        self._max_size: int = app.conf.task_max_size
         accepted = [app.serializer(name) for name in app.conf.accept_content]
         self._accepted = {serializer.content_type: serializer for serializer in accepted}
 
@@ -78,6 +79,10 @@ class Admit:
             accepted = ", ".join(self._app.conf.accept_content)
             raise ContentDisallowed(
                 f"content type {message.content_type!r} is not accepted here (accept_content: {accepted})"
+            )
+        if len(message.body) > self._max_size:
+            raise InvalidTaskError(
+                f"a body of {len(message.body):,} bytes, more than task_max_size ({self._max_size:,})"
             )
         match serializer.loads(message.body):
             case [list() as args, dict() as kwargs, (dict() | None) as embed]:

@@ -162,7 +162,8 @@ class KernelQ:
             driver = drivers.load_for_url("engine", url, disabled=self.disabled)
             key = f"{driver.family}:{driver.canonical(url)}"
             if key not in self._engines:
-                self._engines[key] = driver(url)
+                self._engines[key] = engine = driver(url)
+                engine.connect_timeout = self.conf.broker_connection_timeout
             return self._engines[key]
 
     @property

@@ -12,11 +12,12 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
-from .engine import Capabilities, Engine
+from .engine import Capabilities, Engine, Finding
+from .errors import CapabilityMissing
 from .message import Message, Undecodable
 from .store import Effect
 
@@ -142,9 +143,24 @@ class Consumer(ABC):
         An engine that gives a dead connection's messages back by itself returns an empty list.
         """
 
+    def held(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Those of these that are still leased to this consumer under their fences.
+
+        Asked, after a renewal, before stores on other engines are written to, and after a lost connection before
+        what waits in the lane is run. An engine whose leases end with the connection leaves out what an earlier
+        connection brought.
+
+        Raises:
+            BrokerUnavailable: nothing is known.
+        """
+        return list(deliveries)
+
     @abstractmethod
     def wake(self) -> None:
         """Make a waiting `fetch` return at once. From any thread; before a `fetch` it ends that one."""
+
+    def discard(self) -> None:
+        """Free this object's connections without a word to the engine: another one of the same id takes its place."""
 
     @abstractmethod
     def close(self) -> None:
@@ -157,7 +173,8 @@ class Broker(ABC):
     Thread-safe, and usable in a forked child. Opens its connection on first use.
     """
 
-    capabilities: ClassVar[Capabilities]
+    capabilities: Capabilities
+    """The most the driver can do, as a class attribute; an instance may have less, as its settings ask."""
     engine: Engine | None = None
     """Set when stores on the same engine can take part in `Consumer.settle`."""
 
@@ -165,13 +182,21 @@ class Broker(ABC):
     def publish(self, messages: Sequence[Message]) -> None:
         """Accept all messages or none, in one round trip.
 
-        A message whose `key` already waits or is leased is left out: publishing is idempotent. One
-        with an eta in the future waits inside the engine.
+        A message whose `key` already waits or is leased is left out: publishing is idempotent (`Capabilities.dedup`).
+        One with an eta in the future waits inside the engine.
 
         Raises:
             BrokerUnavailable: not reachable within the time allowed; nothing is known to be accepted.
             BrokerFull: the engine takes no more now.
         """
+
+    def publish_within(self, session: Any, messages: Sequence[Message]) -> None:
+        """Publish as part of the caller's own transaction: accepted if and only if that commits.
+
+        Raises:
+            CapabilityMissing: the engine has no transactions that a caller could share.
+        """
+        raise CapabilityMissing(f"{type(self).__name__} cannot publish within a session; only SQL brokers can")
 
     @abstractmethod
     def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> Consumer:
@@ -206,6 +231,14 @@ class Broker(ABC):
     @abstractmethod
     def dead_purge(self, refs: Collection[str] | None = None) -> int:
         """Forget dead letters for good (None: all); return how many."""
+
+    def examine(self) -> list[Finding]:
+        """Look at the server's settings that decide whether messages are safe there. Called when a worker starts.
+
+        Raises:
+            BrokerUnavailable: not reachable.
+        """
+        return []
 
     @abstractmethod
     def close(self) -> None:

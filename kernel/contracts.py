@@ -14,7 +14,7 @@ from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transiti
 from .context import Context, Ending, running
 from .drivers import KINDS
 from .drivers import load as load_driver
-from .engine import Capabilities, Engine
+from .engine import Capabilities, Engine, Finding
 from .errors import (
     BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, DecodeError,
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,22 @@ class Capabilities:
     """A transition's successors, effects and settlement become visible together, where engines are shared."""
     push: bool = False
     """Waiting (for messages, for outcomes) costs no polling."""
+    dedup: bool = False
+    """Publishing a `Message.key` that waits or is leased is a no-op; without it a publish repeated after a lost answer may run twice."""
+    inventory: bool = False
+    """Knows from outside what each queue holds delayed and running, and purges what is delayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing seen in an examination of an engine; see `Broker.examine`."""
+
+    level: Literal["ok", "warning", "refused"]
+    """``refused``: a worker does not start on it."""
+    what: str
+    """What was found, with the server's own names: ``maxmemory-policy is allkeys-lru``."""
+    advice: str = ""
+    """What to do about it."""
 
 
 class Engine(ABC):
@@ -37,6 +53,8 @@ class Engine(ABC):
 
     family: ClassVar[str]
     """``sql``, ``redis``, ``memory``, …: says what `handle` in `Store.apply_within` is."""
+    connect_timeout: float = 4.0
+    """Seconds a connection may take to be made; `app.engine` sets it to ``broker_connection_timeout``."""
 
     @classmethod
     @abstractmethod

@@ -53,6 +53,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     group_id: str | None = None
     children: tuple[Any, ...] = ()
     """The results of tasks this one called, each as ``AsyncResult.as_tuple()``."""
+    reply_to: str | None = None
+    """`Message.reply_to` of the task: for backends that send outcomes to who asked."""
     extra: dict[str, Any] = {}
     """args, kwargs, queue and stamps, when `result_extended` is on."""
 

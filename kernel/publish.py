@@ -17,6 +17,7 @@ from .errors import BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, E
 from .ids import uuid
 from .message import Message
 from .retry import intervals
+from .settings import KERNEL_SETTINGS
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult
@@ -30,12 +31,26 @@ log = logging.getLogger("kernelq.publish")
 EMBED: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 """The third part of a body without callbacks."""
 
-FIELDS = ("shadow", "headers", "root_id", "parent_id", "argsrepr", "kwargsrepr", "queue", "priority", "ignore_result")
+FIELDS = (
+    "shadow",
+    "headers",
+    "root_id",
+    "parent_id",
+    "argsrepr",
+    "kwargsrepr",
+    "queue",
+    "priority",
+    "ignore_result",
+    "reply_to",
+)
 """Options that are fields of the message under the same name."""
+
+POLICY: Mapping[str, Any] = KERNEL_SETTINGS["task_publish_retry_policy"].default
+"""What a retry policy leaves out is taken from here."""
 
 OPTIONS = frozenset(FIELDS) | {
     "task_id", "countdown", "eta", "expires", "serializer", "time_limit", "soft_time_limit", "retry", "retry_policy",
-    "add_to_parent",
+    "add_to_parent", "session",
 }  # fmt: skip
 """Every option of a call."""
 
@@ -67,7 +82,7 @@ class Publisher:
     ) -> AsyncResult[Any]:
         """Publish one call; `task` is None for a name not known here. See `Task.apply_async`."""
         message = self.message(task, name, args, kwargs, options)
-        holder = self.publish([message], **_policy(options))
+        holder = self.publish([message], session=options.get("session"), **_policy(options))
         known = self._look_up()
         ignored = message.ignore_result is True
         result: AsyncResult[Any] = known.result(holder or message.id, app=self.app, task_name=name, ignored=ignored)
@@ -102,6 +117,7 @@ class Publisher:
             priority=self.app.conf.task_default_priority if task is None else task.option("priority"),
             sent_at=now,
             ignore_result=None if task is None else task.ignore_result,
+            reply_to=self._look_up().reply_to(),
         )
         frame = frames.get()
         if frame is not None and frame.request.message is not None:
@@ -129,9 +145,16 @@ class Publisher:
         return self._with_options(successor, options, now)
 
     def publish(
-        self, messages: Sequence[Message], *, retry: bool | None = None, retry_policy: Mapping[str, Any] | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        retry: bool | None = None,
+        retry_policy: Mapping[str, Any] | None = None,
+        session: Any = None,
     ) -> str | None:
         """Hand messages to the broker, trying again while it is away, as the retry policy says.
+
+        With `session` they become part of the caller's own transaction, see `Broker.publish_within`.
 
         Returns the id of the task that already holds the place of a refused single message, else None.
 
@@ -148,26 +171,35 @@ class Publisher:
             verdicts = [(message, self._holder(message)) for message in messages]
             messages = [message for message, holder in verdicts if holder is None]
             holder = verdicts[-1][1] if verdicts else None
-        if messages:
+        if messages and session is not None:
+            known.broker.publish_within(session, messages)
+        elif messages:
+            begun = time.monotonic()
             try:
                 known.broker.publish(messages)
             except (BrokerUnavailable, BrokerFull) as error:
                 if isinstance(error, BrokerRefused) or not (known.is_retried if retry is None else retry):
                     raise
-                self._try_again(known.broker, messages, policy, error)
+                self._try_again(known.broker, messages, policy, error, begun)
         if known.listeners:
             for message in messages:
                 plugins.notify("after_task_publish", app=self.app, message=message)
         return holder
 
     def _try_again(
-        self, broker: Broker, messages: Sequence[Message], policy: Mapping[str, Any], error: BrokerError
+        self, broker: Broker, messages: Sequence[Message], policy: Mapping[str, Any], error: BrokerError, begun: float
     ) -> None:
-        limit = policy["max_retries"]
+        limit, timeout = policy["max_retries"], policy["timeout"]
         waits = intervals(policy["interval_start"], policy["interval_step"], policy["interval_max"])
+        tried = begun  # when the last try began
         for wait in waits if limit is None else islice(waits, limit):
+            # Another try takes as long as the last one, and the caller was promised an answer by then.
+            now = time.monotonic()
+            if timeout is not None and now - begun + wait + now - tried > timeout:
+                break
             log.warning("publishing failed, trying again in %.1f s: %s", wait, error)
             time.sleep(wait)
+            tried = time.monotonic()
             try:
                 return broker.publish(messages)
             except (BrokerUnavailable, BrokerFull) as again:
@@ -191,11 +223,17 @@ class Publisher:
         name_or_type = serializer_name or (known.serializer if task is None else task.option("serializer"))
         serializer = known.serializers.get(name_or_type) or self.app.serializer(name_or_type)
         try:
-            return serializer.content_type, serializer.dumps([list(args), kwargs, embed])
+            body = serializer.dumps([list(args), kwargs, embed])
         except EncodeError as error:
             raise EncodeError(
                 f"{error} ([0] are the arguments, [1] the keywords, of task {name!r})", error.path
             ) from error
+        if len(body) > known.max_size:
+            raise EncodeError(
+                f"the arguments of {name} are {len(body):,} bytes, more than the setting task_max_size ({known.max_size:,}); "
+                "keep large data elsewhere and send a reference to it"
+            )
+        return serializer.content_type, body
 
     def _with_options(self, message: Message, options: Mapping[str, Any], now: float) -> Message:
         changes = {name: options[name] for name in FIELDS if options.get(name) is not None}
@@ -234,15 +272,20 @@ class _Known:
     def __init__(self, app: KernelQ) -> None:
         conf = app.conf
         self.plugins = app.plugins
-        self.policy: Mapping[str, Any] = conf.task_publish_retry_policy
+        self.policy: Mapping[str, Any] = {**POLICY, **conf.task_publish_retry_policy}
         self.is_retried: bool = conf.task_publish_retry
         self.serializer: str = conf.task_serializer
         self.serializers = app.serializers
         self.broker = app.broker
+        self.backend = app.backend if app.backend_url else None
+        self.max_size: int = conf.task_max_size
         self.changers = app.plugins.heard("before_task_publish")
         self.gatekeepers = app.plugins.heard("admit")
         self.listeners = app.plugins.heard("after_task_publish")
         self.result = _api.find("AsyncResult")
+
+    def reply_to(self) -> str | None:
+        return None if self.backend is None else self.backend.reply_to
 
 
 def _policy(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Recorder:
         self._backend = app.backend if app.backend_url else None
         self._serializer = app.serializer(app.conf.result_serializer)
         self._ttl = app.conf.result_expires or None
+        self._max_size: int = app.conf.result_max_size
         self._hostname = hostname
 
     def effects(self, outcome: Outcome | None) -> tuple[Effect, ...]:
@@ -62,6 +63,11 @@ class Recorder:
         except EncodeError as broken:
             what = safe_text(value, repr)[:200]
             raise EncodeError(f"the result of {message.task} cannot be stored: {broken}: {what}") from None
+        if len(data) > self._max_size:
+            raise EncodeError(
+                f"the result of {message.task} is {len(data):,} bytes, more than the setting result_max_size ({self._max_size:,}); "
+                "keep large data elsewhere and return a reference to it"
+            )
         return Outcome(
             id=message.id,
             state=state,
@@ -78,6 +84,7 @@ class Recorder:
             parent_id=message.parent_id,
             root_id=message.root_id,
             group_id=message.group,
+            reply_to=message.reply_to,
             children=children,
         )
 

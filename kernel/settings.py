@@ -29,6 +29,7 @@ _KERNEL = (
     # --- tasks
     Option("task_default_queue", str, "default", "the queue of tasks that name none", ("CELERY_DEFAULT_QUEUE",)),
     Option("task_default_priority", int, 0, "0 to 9, the higher the sooner", (), 0),
+    Option("task_max_size", int, 16_777_216, "most bytes a task's serialised arguments may have", (), 1),
     Option("task_acks_late", bool, True, "acknowledge after the run, so that a crash repeats it", ("CELERY_ACKS_LATE",)),
     Option("task_acks_on_failure", bool, True, "acknowledge failed tasks; off: to the dead letters"),
     Option("task_acks_on_timeout", bool, True, "acknowledge tasks over their time limit; off: run them again"),
@@ -43,12 +44,13 @@ _KERNEL = (
     Option(
         "task_publish_retry_policy",
         dict,
-        {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
-        "how often and after how many seconds",
+        {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1, "timeout": 5.0},
+        "how often, after how many seconds, and how long in all",
         ("CELERY_TASK_PUBLISH_RETRY_POLICY",),
     ),
     # --- results
     Option("result_expires", Seconds, 86_400.0, "seconds a result is kept; 0 or None: for ever", ("CELERY_TASK_RESULT_EXPIRES",), 0, True),
+    Option("result_max_size", int, 16_777_216, "most bytes a serialised result may have; a larger one fails its task", (), 1),
     Option("result_extended", bool, False, "keep name, arguments and queue with the result"),
     # --- worker
     Option("worker_concurrency", int, None, "processes or threads that run tasks; default: the number of CPUs", ("CELERYD_CONCURRENCY",), 0),

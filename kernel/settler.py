@@ -58,11 +58,10 @@ class Settler:
             return self._report([each.delivery for each in self._consumer.settle([dead])])
 
     def _settle(self, transitions: Sequence[Transition]) -> list[Delivery]:
+        lost: list[Delivery] = []
         if not all(self._is_shared(effect) for transition in transitions for effect in transition.effects):
             transitions, lost = self._settle_apart(transitions)
-            if lost:
-                return lost
-        return [transition.delivery for transition in self._consumer.settle(transitions)]
+        return lost + [transition.delivery for transition in self._consumer.settle(transitions)]
 
     def detached(self, successors: Sequence[Message], effects: Sequence[Effect]) -> None:
         """Do what an attempt caused whose delivery was acknowledged before it ran."""
@@ -72,8 +71,12 @@ class Settler:
     def _settle_apart(self, transitions: Sequence[Transition]) -> tuple[Sequence[Transition], list[Delivery]]:
         # The lease is renewed first: for its whole length nobody else can hold these deliveries, so
         # what follows cannot come from a stale attempt.
+        deliveries = [transition.delivery for transition in transitions]
         if self._app.broker.renew([self._consumer.id]):
-            return [], [transition.delivery for transition in transitions]
+            return [], deliveries
+        held = {id(delivery) for delivery in self._consumer.held(deliveries)}
+        lost = [delivery for delivery in deliveries if id(delivery) not in held]
+        transitions = [transition for transition in transitions if id(transition.delivery) in held]
         self._publish([message for transition in transitions for message in transition.successors])
         self._apply(
             [effect for transition in transitions for effect in transition.effects if not self._is_shared(effect)]
@@ -86,7 +89,7 @@ class Settler:
             )
             for transition in transitions
         ]
-        return rest, []
+        return rest, lost
 
     def _is_shared(self, effect: Effect) -> bool:
         return self._engine is not None and effect.store.engine is self._engine

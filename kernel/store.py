@@ -43,7 +43,8 @@ class Store(ABC):
         """The same inside the broker's transaction on the shared engine.
 
         `handle` is what the family gives: ``sql`` the SQLAlchemy Connection, ``memory`` None (the
-        engine's lock is held). Called only when `engine` is the broker's.
+        engine's lock is held), ``redis`` a `kernelq.redis.Within`, which collects what the broker's script is to
+        do; messages that follow from that are the script's to publish. Called only when `engine` is the broker's.
         """
         raise NotImplementedError
 
@@ -77,6 +78,9 @@ class Backend(Store):
 
     Keeps the rule of `kernelq.outcome.accepts` on every write. `ops` are `Outcome`s.
     """
+
+    reply_to: str | None = None
+    """Where outcomes of what this thread publishes are to be sent, when they are sent and not kept; goes into the messages."""
 
     @abstractmethod
     def get_many(self, ids: Collection[str]) -> dict[str, Outcome]:

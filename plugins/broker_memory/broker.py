@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from kernelq.contracts import Broker, Capabilities, DeadLetter, Message, QueueStats, unpack
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 class MemoryBroker(Broker):
     """Messages in this process's memory; several brokers on one engine are one."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        delay=True, priorities=10, leases=True, transactions=True, push=True
-    )
+    capabilities: Capabilities = Capabilities(delay=True, priorities=10, leases=True, transactions=True, push=True)
     engine: MemoryEngine
 
     def __init__(self, app: KernelQ, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Message, QueueStats
 from kernelq.sql import SqlEngine
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class SqlBroker(Broker):
     """Messages in the tables of an SQL engine. `now` is the clock of etas and leases; tests set it."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         durable=True,
         processes=True,
         delay=True,
@@ -31,6 +31,8 @@ class SqlBroker(Broker):
         leases=True,
         transactions=True,
         push=sys.platform == "linux",
+        dedup=True,
+        inventory=True,
     )
     engine: Engine
 

@@ -39,6 +39,9 @@ AGAIN_AFTER: Final = 1.0
 
 T = TypeVar("T")
 
+WAITS: Final = (0.05, 0.25, 3.0)
+"""The first wait before the broker is tried again, what each later one is longer by, and the longest; seconds."""
+
 UNAVAILABLE: Final = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
 
@@ -69,19 +72,22 @@ class SlotLane:
         self._running: dict[int, Delivery] = {}  # fetched and not finished; written by the loop and the slots
         self._changed = threading.Condition()
         self._asked: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # what slots want done on the loop's thread
+        self._is_away = False  # the broker or the backend, at the last look
+        self._waits = intervals(*WAITS)
         self._consumer: Consumer | None = None
         self._settler: Settler | None = None
         self._executor: Executor | None = None
 
     def run(self) -> None:
         """Consume until stopped; then let what runs finish, unless the stop is quick."""
-        waits = intervals(0.05, 0.25, 3.0)
         while not self._stop:
             try:
                 self._consume()
             except UNAVAILABLE as error:
-                self._consumer = None  # made anew; what it held stays leased to the same id
-                wait = next(waits)
+                self._is_away = True
+                if isinstance(error, BrokerUnavailable):
+                    self._lose_consumer()
+                wait = next(self._waits)
                 log.warning("lost the broker or the backend, trying again in %.1f s: %s", wait, error)
                 with self._changed:
                     self._changed.wait_for(lambda: bool(self._stop), wait)
@@ -101,7 +107,10 @@ class SlotLane:
                 with self._changed:
                     self._changed.wait_for(lambda: self._stop or self._asked or len(self._held) or self._has_room())
                 continue
-            for delivery in consumer.fetch(free, FETCH_WAIT):
+            deliveries = consumer.fetch(free, FETCH_WAIT)
+            if self._is_away:
+                self._is_away, self._waits = False, intervals(*WAITS)
+            for delivery in deliveries:
                 self._running[id(delivery)] = delivery
                 self._submit(self._work_of(delivery))
 
@@ -200,6 +209,12 @@ class SlotLane:
             self._executor = Executor(self._app, self._hostname, self)
             self._on_ready()
         return self._consumer
+
+    def _lose_consumer(self) -> None:
+        # Made anew by the next `_open`; what it held stays leased to the same id, where the engine keeps leases.
+        if self._consumer is not None:
+            self._consumer.discard()
+        self._consumer = None
 
     def _finish(self) -> None:
         """Wait for what runs, settle it, give the rest back; a quick stop does not wait."""

@@ -42,6 +42,9 @@ FETCH_WAIT = 5.0
 FIRST_GUESS = 0.005
 """Seconds a task is thought to take before any has run."""
 
+WAITS = (0.05, 0.25, 3.0)
+"""The first wait before the broker is tried again, what each later one is longer by, and the longest; seconds."""
+
 UNAVAILABLE = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
 
@@ -68,6 +71,8 @@ class SoloLane:
         self._batch: int = app.conf.worker_batch
         self._settle_delay: float = app.conf.worker_settle_delay
         self._long_task: float = app.conf.worker_long_task
+        self._is_away = False  # the broker or the backend, at the last look
+        self._waits = intervals(*WAITS)
         self._consumer: Consumer | None = None
         self._settler: Settler | None = None
         self._executor: Executor | None = None
@@ -88,15 +93,16 @@ class SoloLane:
         self._ended.clear()
         watcher = threading.Thread(target=self._watch, name=f"lane-watcher-{self._id}", daemon=True)
         watcher.start()
-        waits = intervals(0.05, 0.25, 3.0)
         try:
             while not self._stop:
                 try:
                     self._consume()
                 except UNAVAILABLE as error:
                     self._busy.clear()
-                    self._consumer = None  # made anew; what it held stays leased to the same id
-                    wait = next(waits)
+                    self._is_away = True
+                    if isinstance(error, BrokerUnavailable):
+                        self._lose_consumer()
+                    wait = next(self._waits)
                     log.warning("lost the broker or the backend, trying again in %.1f s: %s", wait, error)
                     self._ended.wait(wait)
                 except Abandoned:
@@ -127,6 +133,8 @@ class SoloLane:
         while not self._stop:
             if not self._waiting:
                 self._waiting.extend(consumer.fetch(self._limit(), FETCH_WAIT))
+                if self._is_away:
+                    self._is_away, self._waits = False, intervals(*WAITS)
             if not self._waiting:
                 continue
             self._busy.set()
@@ -256,9 +264,18 @@ class SoloLane:
                 self._consumer = self._app.broker.consumer(self._queues, id=self._id, lease=self._app.conf.worker_lease)
                 self._settler = Settler(self._app, self._consumer)
                 self._executor = Executor(self._app, self._hostname, self, self._tracker)
+                if self._waiting:
+                    self._waiting = deque(self._consumer.held(list(self._waiting)))
                 self._on_ready()
             self._flush()
             return self._consumer
+
+    def _lose_consumer(self) -> None:
+        # Made anew by the next `_open`; what it held stays leased to the same id, where the engine keeps leases.
+        with self._settling:
+            if self._consumer is not None:
+                self._consumer.discard()
+            self._consumer = None
 
     def _close(self) -> None:
         if self._executor is None:

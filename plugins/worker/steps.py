@@ -7,7 +7,17 @@ import time
 from typing import TYPE_CHECKING
 
 from kernelq import Step
-from kernelq.contracts import BACKEND, BROKER, POOL, BrokerRefused, BrokerUnavailable, Key, intervals, mask
+from kernelq.contracts import (
+    BACKEND,
+    BROKER,
+    POOL,
+    BrokerRefused,
+    BrokerUnavailable,
+    ImproperlyConfigured,
+    Key,
+    intervals,
+    mask,
+)
 
 if TYPE_CHECKING:
     from kernelq.contracts import Backend, Broker, Pool
@@ -44,12 +54,22 @@ class BrokerStep(Step):
             broker = parent.app.broker
             try:
                 broker.renew([])
+                self._examine(parent, broker)
                 return broker
             except BrokerUnavailable as error:
                 if parent.stopping or isinstance(error, BrokerRefused):
                     raise
                 log.error("waiting for the broker %s: %s", mask(parent.app.broker_url), error)
                 time.sleep(next(waits))
+
+    def _examine(self, parent: Worker, broker: Broker) -> None:
+        """Say what is unsafe about the broker's server; refuse to start on what loses messages."""
+        for finding in broker.examine():
+            text = f"broker {mask(parent.app.broker_url)}: {finding.what}; {finding.advice}"
+            if finding.level == "refused":
+                raise ImproperlyConfigured(text)
+            if finding.level == "warning":
+                log.warning(text)
 
 
 class BackendStep(Step):
