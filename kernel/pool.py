@@ -105,6 +105,8 @@ class Pool(ABC):
 
     limits: ClassVar[bool] = False
     """Whether time limits can be kept."""
+    processes: ClassVar[bool] = False
+    """Whether tasks run in processes of their own, which the broker must be able to serve."""
     lanes: int = 1
     """How many lanes there will be; the worker is ready when each of them is."""
 

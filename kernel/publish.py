@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from . import _api
 from .context import Context, frames
-from .errors import BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, EncodeError
+from .errors import BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, EncodeError
 from .ids import uuid
 from .message import Message
 from .retry import intervals
@@ -239,6 +239,10 @@ class Publisher:
         changes = {name: options[name] for name in FIELDS if options.get(name) is not None}
         countdown, eta, expires = options.get("countdown"), options.get("eta"), options.get("expires")
         if countdown or eta is not None:
+            if not self.app.broker.capabilities.delay:
+                raise CapabilityMissing(
+                    f"{type(self.app.broker).__name__} cannot keep a message for later (eta, countdown)"
+                )
             changes["eta"] = self.instant(countdown or eta, now, "eta")
         if expires is not None:
             changes["expires"] = self.instant(expires, now, "expires")

@@ -52,16 +52,6 @@ _KERNEL = (
     Option("result_expires", Seconds, 86_400.0, "seconds a result is kept; 0 or None: for ever", ("CELERY_TASK_RESULT_EXPIRES",), 0, True),
     Option("result_max_size", int, 16_777_216, "most bytes a serialised result may have; a larger one fails its task", (), 1),
     Option("result_extended", bool, False, "keep name, arguments and queue with the result"),
-    # --- worker
-    Option("worker_concurrency", int, None, "processes or threads that run tasks; default: the number of CPUs", ("CELERYD_CONCURRENCY",), 0),
-    Option("worker_pool", str, "prefork", "prefork, threads, solo, or a plugin's", ("CELERYD_POOL",)),
-    Option("worker_lease", Seconds, 15.0, "seconds after which a worker's silence gives its messages to others", ("visibility_timeout",), 0.1),
-    Option("worker_batch", int, 200, "most messages a lane holds unsettled", (), 1),
-    Option("worker_settle_delay", Seconds, 0.01, "seconds an outcome may wait for company before it is stored and acknowledged", (), 0),
-    Option("worker_long_task", Seconds, 0.05, "seconds a task runs before the messages waiting behind it are given to other lanes", (), 0),
-    Option("worker_shutdown_timeout", Seconds, None, "seconds a warm stop waits for running tasks; default: as long as they take", (), 0),
-    Option("worker_max_tasks_per_child", int, None, "tasks after which a child is replaced", ("CELERYD_MAX_TASKS_PER_CHILD",), 1),
-    Option("worker_max_memory_per_child", int, None, "KiB of resident memory after which a child is replaced", ("CELERYD_MAX_MEMORY_PER_CHILD",), 1),
 )  # fmt: skip
 
 KERNEL_SETTINGS: dict[str, Option] = {option.name: option for option in _KERNEL}

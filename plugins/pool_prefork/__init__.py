@@ -42,3 +42,18 @@ project opened itself at import is to be reopened in ``worker_process_init``.
 
 What it does not do: grow and shrink by load, or start children by ``spawn``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernelq import Option, hookimpl
+
+
+@hookimpl
+def settings() -> Sequence[Option]:
+    """When a child is replaced."""
+    return (
+        Option("worker_max_tasks_per_child", int, None, "tasks after which a child is replaced", ("CELERYD_MAX_TASKS_PER_CHILD",), 1),
+        Option("worker_max_memory_per_child", int, None, "KiB of resident memory after which a child is replaced", ("CELERYD_MAX_MEMORY_PER_CHILD",), 1),
+    )  # fmt: skip

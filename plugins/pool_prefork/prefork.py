@@ -32,6 +32,7 @@ class PreforkPool(Pool):
     """
 
     limits = True
+    processes = True
 
     def __init__(self, host: PoolHost) -> None:
         super().__init__(host)

@@ -23,18 +23,11 @@ from types import FrameType
 from typing import Any
 
 from kernelq import Blueprint, KernelQ, uuid
-from kernelq.contracts import (
-    BROKER,
-    CapabilityMissing,
-    ImproperlyConfigured,
-    Pool,
-    Stop,
-    Tracker,
-    load_driver,
-)  # fmt: skip
+from kernelq.contracts import BROKER, ImproperlyConfigured, Pool, Stop, Tracker, load_driver
 
 from .keeper import Keeper
 from .lane import SoloLane
+from .needs import check_needs
 from .steps import WORKER_STEPS
 
 log = logging.getLogger("kernelq.worker")
@@ -156,8 +149,7 @@ class Worker:
         made: Pool | None = self.app.plugins.hook.make_pool(host=self, name=self.pool_name)
         made = made or load_driver("pool", self.pool_name, disabled=self.app.disabled)(self)
         assert made is not None
-        if (self.app.conf.task_time_limit or self.app.conf.task_soft_time_limit) and not made.limits:
-            raise CapabilityMissing(f"the pool {self.pool_name!r} cannot keep time limits; use prefork, or unset them")
+        check_needs(self.app, self.pool_name, made)
         return made
 
     # --- what pools are given

@@ -192,6 +192,15 @@ def test_a_body_that_cannot_be_read_fails_its_task_and_is_kept(
     assert f"a message in mail goes to the dead letters: {why}" in caplog.text
 
 
+def test_a_body_over_the_size_is_kept_and_not_decoded(app: KernelQ, decide: Decide) -> None:
+    app.conf.task_max_size = 100
+
+    transition = decide({"body": b"[" * 101})
+
+    assert transition.verdict is Verdict.DEAD
+    assert "a body of 101 bytes, more than task_max_size (100)" in str(stored(transition).value)
+
+
 def test_what_is_accepted_is_a_setting_by_name_or_content_type(app: KernelQ, decide: Decide) -> None:
     msgpack = app.serializer("msgpack")
     app.conf.accept_content = ["json", msgpack.content_type]

@@ -24,6 +24,7 @@ class Line:
 
     def __init__(self) -> None:
         self.cuts: Counter[str] = Counter()
+        self.forgets = False  # a lost connection gives back what was held
         self.was_cut, self.was_woken = threading.Event(), threading.Event()
         self.passed: list[str] = []
 
@@ -51,6 +52,8 @@ class FarEnd:
 
         def call(*args: Any, **options: Any) -> Any:
             self._line.passes(name)
+            if name == "held" and self._line.forgets:
+                return []
             made = found(*args, **options)
             return FarEnd(self._line, made) if name == "consumer" else made
 
@@ -294,6 +297,23 @@ def test_a_broker_that_was_away_for_a_moment_costs_nothing_but_time(
 
     assert "lost the broker or the backend, trying again in" in caplog.text
     assert (stats(app).ready, stats(app).running) == (0, 0)
+
+
+def test_what_waits_in_the_lane_and_is_held_no_more_after_a_lost_connection_does_not_run(
+    app: KernelQ, line: Line
+) -> None:
+    app.conf.worker_settle_delay = 0  # what is done is settled before the next one begins
+    runs: list[int] = []
+    task = app.task(name="noted")(runs.append)
+    line.forgets = True
+    line.cuts["settle"] = 1
+    for number in range(3):
+        task.delay(number)
+
+    with start_worker(app):
+        app.tasks["add"].delay(1, 1).get(timeout=PATIENCE)
+
+    assert runs == [0]  # its settlement failed before the next one began
 
 
 def test_what_is_done_is_settled_when_the_broker_is_back_without_running_again(app: KernelQ, line: Line) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 from kernelq import KernelQ, hookimpl
-from kernelq.contracts import Admission, BrokerFull, BrokerUnavailable, EncodeError, Message
+from kernelq.contracts import (
+    Admission,
+    BrokerFull,
+    BrokerUnavailable,
+    Capabilities,
+    CapabilityMissing,
+    EncodeError,
+    Message,
+)
 
 NOON = 1_700_000_000.0
 
@@ -157,6 +165,15 @@ def test_a_countdown_counts_from_the_call(send: Send) -> None:
     assert send(countdown=0).eta is None
 
 
+def test_a_broker_that_cannot_keep_a_message_for_later_refuses_an_eta(
+    app: KernelQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.broker, "capabilities", Capabilities())
+
+    with pytest.raises(CapabilityMissing, match="MemoryBroker cannot keep a message for later"):
+        app.task(name="t")(lambda: None).apply_async(countdown=1)
+
+
 def test_a_task_may_expire_by_itself_unless_the_call_says_otherwise(app: KernelQ, lane: Any) -> None:
     app.publisher.now = lambda: NOON
     task = app.task(name="t", expires=60)(lambda: None)
@@ -267,6 +284,65 @@ def test_a_policy_without_a_limit_tries_until_the_broker_is_back() -> None:
     app_with(broker).task(name="t")(lambda: None).apply_async(retry_policy={"max_retries": None})
 
     assert len(broker.accepted) == 1
+
+
+def test_no_try_is_begun_that_would_end_after_the_time_of_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = Unreliable(*[BrokerUnavailable("away")] * 9)
+    clock = iter(range(0, 100, 2))  # each look is two seconds after the last: a try takes two, or more
+    monkeypatch.setattr("kernelq.publish.time.monotonic", lambda: float(next(clock)))
+
+    with pytest.raises(BrokerUnavailable):
+        app_with(broker).task(name="t")(lambda: None).apply_async(retry_policy={"max_retries": None})
+
+    assert len(broker.errors) == 9 - 2
+
+
+# --- within a session, and where results go ------------------------------------------------------
+
+
+def test_a_call_within_a_session_is_handed_to_the_broker_with_it() -> None:
+    class Transactional(Unreliable):
+        def publish_within(self, session: Any, messages: Sequence[Message]) -> None:
+            self.accepted += [(session, message) for message in messages]  # type: ignore[misc]  # with its session
+
+    broker, session = Transactional(), object()
+
+    result = app_with(broker).task(name="t")(lambda: None).apply_async(session=session)
+
+    [(given, message)] = broker.accepted  # type: ignore[misc]  # see above
+    assert (given, message.id) == (session, result.id)
+
+
+def test_a_broker_without_transactions_refuses_a_session(app: KernelQ) -> None:
+    with pytest.raises(CapabilityMissing, match="MemoryBroker cannot publish within a session"):
+        app.task(name="t")(lambda: None).apply_async(session=object())
+
+
+def test_a_message_says_where_its_outcome_is_to_be_sent(
+    app: KernelQ, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert send().reply_to is None
+
+    monkeypatch.setattr(type(app.backend), "reply_to", "here")
+
+    assert send().reply_to == "here"
+    assert send(reply_to="there").reply_to == "there"
+
+
+# --- size ----------------------------------------------------------------------------------------
+
+
+def test_arguments_over_the_size_are_refused_at_the_call_with_the_size_and_the_way_out(
+    app: KernelQ, send: Send
+) -> None:
+    app.conf.task_max_size = 1_000
+
+    send("x" * 900)
+
+    with pytest.raises(
+        EncodeError, match=r"arguments of t are 1,0\d\d bytes, more than .* task_max_size \(1,000\); keep"
+    ):
+        send("x" * 1_000)
 
 
 # --- hooks ---------------------------------------------------------------------------------------

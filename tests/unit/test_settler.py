@@ -189,6 +189,18 @@ def test_on_two_engines_a_lost_lease_is_seen_before_anything_is_done(
     assert "was refused" in caplog.text
 
 
+def test_on_two_engines_only_what_is_still_held_is_done(
+    apart: KernelQ, lane_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = lane_of(apart)
+    stale, good = held_by(apart, lane, "i1", "i2")
+    monkeypatch.setattr(lane.consumer, "held", lambda deliveries: [each for each in deliveries if each is good])
+
+    assert lane.settler.settle([done(apart, stale), done(apart, good)]) == [stale]
+
+    assert [apart.AsyncResult(id).state for id in ("i1", "i2")] == ["PENDING", SUCCESS]
+
+
 def test_a_refused_message_that_could_not_be_read_is_named_as_such(
     app: KernelQ, lane: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

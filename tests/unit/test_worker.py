@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from kernelq import KernelQ, StartStopStep, Step, Worker, hookimpl
-from kernelq.contracts import BrokerUnavailable, Pool, Stop
+from kernelq.contracts import BrokerUnavailable, Capabilities, Finding, Pool, Stop
 from kernelq.errors import CapabilityMissing, DriverNotFound, ImproperlyConfigured, StepFailed
 from kernelq.testing import start_worker
 from kernelq_plugins.broker_memory.broker import MemoryBroker
@@ -394,6 +394,36 @@ def test_a_pool_that_cannot_keep_time_limits_refuses_them(app: KernelQ, limit: s
         solo(app).run()
 
     assert isinstance(caught.value.__cause__, CapabilityMissing)
+
+
+def test_a_pool_of_processes_refuses_a_broker_that_serves_one_process(app: KernelQ) -> None:
+    with pytest.raises(StepFailed, match="the pool 'prefork' runs tasks in processes .* memory:// serves one process"):
+        app.Worker(pool="prefork").run()
+
+
+def test_a_task_with_a_priority_refuses_a_broker_without(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.broker, "capabilities", Capabilities(delay=True))
+    app.task(name="urgent", priority=9)(lambda: None)
+
+    with pytest.raises(StepFailed, match="urgent has priority 9, and the broker memory:// tells no priorities apart"):
+        solo(app).run()
+
+
+def test_a_worker_says_what_is_unsafe_about_its_broker_and_does_not_start_on_what_loses_messages(
+    app: KernelQ, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    findings = [
+        Finding("ok", "nice"),
+        Finding("warning", "no log", "keep one"),
+        Finding("refused", "evicts", "stop it"),
+    ]
+    monkeypatch.setattr(app.broker, "examine", lambda: findings)
+
+    with pytest.raises(StepFailed, match="broker memory://: evicts; stop it"):
+        solo(app).run()
+
+    assert "broker memory://: no log; keep one" in caplog.text
+    assert "nice" not in caplog.text
 
 
 def test_a_plugin_may_bring_a_pool(app: KernelQ) -> None:
