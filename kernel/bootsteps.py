@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, ca
 from .errors import ImproperlyConfigured, StepFailed
 
 if TYPE_CHECKING:
+    from kernelq.pools import Pool
+
     from .broker import Broker
-    from .pool import Pool
     from .store import Backend
 
 T = TypeVar("T")

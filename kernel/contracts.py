@@ -1,7 +1,7 @@
 """Contracts of the drivers: what the kernel asks of an engine, whoever wrote it.
 
 This is the module driver authors import. A driver is a class called as ``driver(app, url)`` (engines
-``driver(url)``, pools ``driver(host)``, serializers without arguments), found by name or URL scheme
+``driver(url)``, serializers without arguments; pools have their contract in `kernelq.pools`), found by name or URL scheme
 in the entry-point groups of `KINDS`, or given by a plugin's ``make_…`` hook. Drivers turn their client library's
 errors into ours: `BrokerUnavailable`, `BrokerFull`, `BackendUnavailable`.
 """
@@ -25,7 +25,6 @@ from .outcome import (
     EXCEPTION_STATES, FAILURE, PENDING, PROPAGATE_STATES, READY_STATES, RETRY, REVOKED, STARTED, SUCCESS, Outcome,
     accepts, fence_of, pack_outcome, unpack_outcome,
 )  # fmt: skip
-from .pool import Fate, Lane, Pool, PoolHost, Stop, Tracker
 from .record import Recorder
 from .registry import import_plugin
 from .retry import intervals

@@ -21,8 +21,9 @@ from .message import Message
 from .record import Recorder
 
 if TYPE_CHECKING:
+    from kernelq.pools import Tracker
+
     from .app import KernelQ
-    from .pool import Tracker
     from .task import Task
 
 log = logging.getLogger("kernelq.worker")

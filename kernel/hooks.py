@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import click
     from kernelq import Worker
+    from kernelq.pools import Pool, PoolHost
 
     from .app import KernelQ
     from .bootsteps import Step
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from .context import Context, Ending
     from .engine import Engine
     from .message import Admission, Message, Undecodable
-    from .pool import Pool, PoolHost
     from .serializer import Serializer
     from .store import Backend, Effect
     from .task import Task

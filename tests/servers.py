@@ -147,7 +147,12 @@ class Server(ABC):
 
     def find(self, program: str) -> str:
         """The path of a program of this server; raises `ServerMissing`."""
-        places = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *sorted(glob("/usr/lib/postgresql/*/bin"))]
+        places = [
+            os.environ.get("PATH", ""),
+            "/usr/sbin",
+            "/usr/local/sbin",
+            *sorted(glob("/usr/lib/postgresql/*/bin")),
+        ]
         found = shutil.which(program, path=os.pathsep.join(places))
         if found is None:
             raise ServerMissing(f"{program} is not installed; on Debian: apt-get install {self.package}")
@@ -267,7 +272,9 @@ class PostgresServer(Server):
                     folder.chmod(0o755)  # pytest's folders are ours alone
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
         arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([self.find("initdb"), *arguments], cwd=self.folder, user=self.user, check=True, capture_output=True)
+        subprocess.run(
+            [self.find("initdb"), *arguments], cwd=self.folder, user=self.user, check=True, capture_output=True
+        )
 
     def command(self) -> Sequence[str]:
         where = ["-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
@@ -307,8 +314,15 @@ class MariaServer(Server):
                 if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
                     folder.chmod(0o755)
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
-        make = ["mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data", "--auth-root-authentication-method=normal"]
-        subprocess.run([self.find(make[0]), *make[1:]], cwd=self.folder, user=self.user, check=True, capture_output=True)
+        make = [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={self.folder}/data",
+            "--auth-root-authentication-method=normal",
+        ]
+        subprocess.run(
+            [self.find(make[0]), *make[1:]], cwd=self.folder, user=self.user, check=True, capture_output=True
+        )
         (self.folder / "first.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS kernelq;\nCREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n"
             "GRANT ALL ON *.* TO 'root'@'127.0.0.1';\n"

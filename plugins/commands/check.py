@@ -10,18 +10,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from kernelq import KernelQ, KernelQError
-from kernelq.contracts import Backend, Broker, Engine, Pool, Serializer
+from kernelq.contracts import Backend, Broker, Engine, Serializer
 
 from .installed import NAMES, PLUGINS, drivers, import_point
 
-CONTRACTS: dict[str, type] = {
-    "engine": Engine,
-    "broker": Broker,
-    "backend": Backend,
-    "serializer": Serializer,
-    "pool": Pool,
-}
-"""Kind of driver → the class its drivers derive from."""
+CONTRACTS: dict[str, type] = {"engine": Engine, "broker": Broker, "backend": Backend, "serializer": Serializer}
+"""Kind of driver → the class its drivers derive from; see `_contract`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +51,8 @@ def _checked(kind: str, point: EntryPoint, bare: KernelQ) -> Finding:
     thing, skipped, problem = import_point(point)
     if thing is not None and kind == "plugin":
         problem = _problem_of_plugin(thing, point.name, bare)
-    elif thing is not None and kind in CONTRACTS:
-        problem = _problem_of_driver(thing, CONTRACTS[kind])
+    elif thing is not None and (contract := _contract(kind)) is not None:
+        problem = _problem_of_driver(thing, contract)
     return Finding(kind=kind, name=point.name, origin=point.value, problem=problem, skipped=skipped)
 
 
@@ -68,6 +62,14 @@ def _problem_of_plugin(plugin: Any, name: str, bare: KernelQ) -> str | None:
     except KernelQError as error:
         return str(error)
     return None
+
+
+def _contract(kind: str) -> type | None:
+    if kind == "pool":
+        from kernelq.pools import Pool  # a plugin offers it: not there, no pool could be imported either
+
+        return Pool
+    return CONTRACTS.get(kind)
 
 
 def _problem_of_driver(driver: Any, contract: type) -> str | None:

@@ -10,16 +10,15 @@ from kernelq.contracts import (
     Admit,
     Delivery,
     Effect,
-    Fate,
     Message,
-    PoolHost,
     Recorder,
     Settler,
     TimeLimitExceeded,
     Transition,
     Verdict,
     WorkerLostError,
-)  # fmt: skip
+)
+from kernelq.pools import Fate, PoolHost
 
 
 def bury(host: PoolHost, consumer_id: str, running: Mapping[str, Fate]) -> None:

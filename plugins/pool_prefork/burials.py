@@ -6,7 +6,8 @@ import logging
 from math import inf
 from typing import Final
 
-from kernelq.contracts import BackendUnavailable, BrokerFull, BrokerUnavailable, Fate, PoolHost
+from kernelq.contracts import BackendUnavailable, BrokerFull, BrokerUnavailable
+from kernelq.pools import Fate, PoolHost
 
 from .burial import bury
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from kernelq import SoftTimeLimitExceeded
-from kernelq.contracts import Lane, PoolHost, Stop
+from kernelq.pools import Lane, PoolHost, Stop
 
 from .doorbell import Doorbell
 from .lifeline import Lifeline

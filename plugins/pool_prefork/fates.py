@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 
-from kernelq.contracts import Fate
+from kernelq.pools import Fate
 
 from .page import Run
 from .process import ChildProcess

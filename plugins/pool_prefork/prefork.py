@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from kernelq.contracts import Pool, PoolHost, Stop
+from kernelq.pools import Pool, PoolHost, Stop
 
 from .burials import Burials
 from .deadlines import LOOK_EVERY, Due

@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Set
 from typing import Final
 
-from kernelq.contracts import BrokerError, PoolHost
+from kernelq.contracts import BrokerError
+from kernelq.pools import PoolHost
 
 from .child import Child, flush_streams
 from .doorbell import Doorbell

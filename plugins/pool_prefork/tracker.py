@@ -16,7 +16,7 @@ from .page import Farewell, Page
 
 
 class PageTracker:
-    """Implements `kernelq.contracts.Tracker`; on the way of every task, so it does as little as it can.
+    """Implements `kernelq.pools.Tracker`; on the way of every task, so it does as little as it can.
 
     `retire` is called with the reason once the child has run `max_tasks` tasks or is larger than
     `max_memory` KiB; None is no limit.

@@ -23,11 +23,11 @@ from kernelq.contracts import (
     Executor,
     Held,
     Settler,
-    Stop,
     Transition,
     Verdict,
     intervals,
 )
+from kernelq.pools import Stop
 
 log = logging.getLogger("kernelq.worker")
 

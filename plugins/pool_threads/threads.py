@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from kernelq.contracts import Pool, PoolHost, Stop
+from kernelq.pools import Pool, PoolHost, Stop
 
 from .lane import SlotLane
 from .slots import SlotThreads

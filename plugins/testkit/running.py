@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kernelq import KernelQ, Worker
-from kernelq.contracts import Stop
+from kernelq.pools import Stop
 
 
 @contextmanager

@@ -24,12 +24,12 @@ from kernelq.contracts import (
     Executor,
     Held,
     Settler,
-    Stop,
-    Tracker,
     Transition,
     Verdict,
     intervals,
-)  # fmt: skip
+)
+
+from .pools import Stop, Tracker
 
 log = logging.getLogger("kernelq.worker")
 

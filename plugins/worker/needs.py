@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from kernelq import KernelQ
-from kernelq.contracts import CapabilityMissing, Pool, mask
+from kernelq.contracts import CapabilityMissing, mask
+
+from .pools import Pool
 
 
 def check_needs(app: KernelQ, pool_name: str, pool: Pool) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kernelq.contracts import Pool, PoolHost, Stop
-
 from .lane import SoloLane
+from .pools import Pool, PoolHost, Stop
 
 
 class SoloPool(Pool):

@@ -20,9 +20,10 @@ from kernelq.contracts import (
 )
 
 if TYPE_CHECKING:
-    from kernelq.contracts import Backend, Broker, Pool
+    from kernelq.contracts import Backend, Broker
 
     from .keeper import Keeper
+    from .pools import Pool
     from .worker import Worker
 
 log = logging.getLogger("kernelq.worker")

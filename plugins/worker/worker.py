@@ -23,18 +23,19 @@ from types import FrameType
 from typing import Any
 
 from kernelq import Blueprint, KernelQ, uuid
-from kernelq.contracts import BROKER, ImproperlyConfigured, Pool, Stop, Tracker, load_driver
+from kernelq.contracts import BROKER, ImproperlyConfigured, load_driver
 
 from .keeper import Keeper
 from .lane import SoloLane
 from .needs import check_needs
+from .pools import Pool, Stop, Tracker
 from .steps import WORKER_STEPS
 
 log = logging.getLogger("kernelq.worker")
 
 
 class Worker:
-    """Consumes queues of an app and runs its tasks. What it offers to pools is `kernelq.contracts.PoolHost`.
+    """Consumes queues of an app and runs its tasks. What it offers to pools is `kernelq.pools.PoolHost`.
 
     `concurrency` None or 0 takes the setting, then the number of CPUs. `queues` None takes the default queue. `hostname`
     knows ``%h`` (host), ``%n`` (its first part), ``%d`` (the rest). `loglevel` None leaves logging alone.

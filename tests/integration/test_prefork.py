@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from kernelq import KernelQ, SoftTimeLimitExceeded, hookimpl
-from kernelq.contracts import BrokerUnavailable, Delivery, Fate, Message, Stop
+from kernelq.contracts import BrokerUnavailable, Delivery, Message
+from kernelq.pools import Fate, Stop
 from kernelq_plugins.pool_prefork import burials, prefork
 from kernelq_plugins.pool_prefork.lifeline import Lifeline
 from kernelq_plugins.pool_prefork.prefork import PreforkPool

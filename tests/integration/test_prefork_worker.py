@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from kernelq import KernelQ, Worker
-from kernelq.contracts import Stop
 from kernelq.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from kernelq.pools import Stop
 from kernelq_plugins.worker.lane import SoloLane
 
 PATIENCE = 15.0

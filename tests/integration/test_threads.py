@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from kernelq import KernelQ, Worker
-from kernelq.contracts import Stop
+from kernelq.pools import Stop
 
 PATIENCE = 10.0
 """Seconds a test waits for what must come."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from kernelq import KernelQ, Task, hookimpl
-from kernelq.contracts import PENDING, SUCCESS, BackendUnavailable, BrokerUnavailable, Stop
+from kernelq.contracts import PENDING, SUCCESS, BackendUnavailable, BrokerUnavailable
+from kernelq.pools import Stop
 from kernelq.testing import start_worker
 from kernelq_plugins.backend_memory.backend import MemoryBackend
 from kernelq_plugins.broker_memory.broker import MemoryBroker

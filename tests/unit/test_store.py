@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kernelq.contracts import Backend, Pool, Store, Watch
+from kernelq.contracts import Backend, Store, Watch
+from kernelq.pools import Pool
 
 
 class Plain(Store):

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from kernelq import KernelQ, StartStopStep, Step, Worker, hookimpl
-from kernelq.contracts import BrokerUnavailable, Capabilities, Finding, Pool, Stop
+from kernelq.contracts import BrokerUnavailable, Capabilities, Finding
 from kernelq.errors import CapabilityMissing, DriverNotFound, ImproperlyConfigured, StepFailed
+from kernelq.pools import Pool, Stop
 from kernelq.testing import start_worker
 from kernelq_plugins.broker_memory.broker import MemoryBroker
 from kernelq_plugins.worker import steps

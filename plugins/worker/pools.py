@@ -1,4 +1,8 @@
-"""Pools and lanes: where tasks run, and what the kernel gives a pool to run them with."""
+"""`kernelq.pools`: where tasks run, and what the worker gives a pool to run them with.
+
+The module authors of pools import. A pool is a class called as ``driver(host)``, found by name in the entry-point group
+``kernelq.pools`` or given by a plugin's hook `make_pool`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from .broker import Delivery
+from kernelq.contracts import Delivery
 
 if TYPE_CHECKING:
-    from .app import KernelQ
+    from kernelq import KernelQ
 
 
 class Stop(enum.IntEnum):
@@ -53,7 +57,7 @@ class Tracker(Protocol):
 
 
 class Lane(Protocol):
-    """One consume loop with its slots, made by the kernel for a pool."""
+    """One consume loop with its slots, made by the worker for a pool."""
 
     def run(self) -> None:
         """Consume until stopped; returns when everything it held is settled or given back."""
@@ -63,7 +67,7 @@ class Lane(Protocol):
 
 
 class PoolHost(Protocol):
-    """What the kernel gives a pool."""
+    """What the worker gives a pool."""
 
     app: KernelQ
     hostname: str
