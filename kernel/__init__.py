@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kernelq_plugins.current.current import current_app as current_app
     from kernelq_plugins.current.current import current_task as current_task
     from kernelq_plugins.current.current import shared_task as shared_task
+    from kernelq_plugins.expiry_watch.watch import expired_counts as expired_counts
     from kernelq_plugins.results.result import AsyncResult as AsyncResult
     from kernelq_plugins.worker.worker import Worker as Worker
     from kernelq_plugins.worker_log.log import get_task_logger as get_task_logger

@@ -84,6 +84,8 @@ class Admit:
             raise InvalidTaskError(
                 f"a body of {len(message.body):,} bytes, more than task_max_size ({self._max_size:,})"
             )
+        if message.compression is not None:
+            raise InvalidTaskError(f"a body compressed by {message.compression}, which cannot be read here")
         match serializer.loads(message.body):
             case [list() as args, dict() as kwargs, (dict() | None) as embed]:
                 return args, kwargs, embed or {}

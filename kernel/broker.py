@@ -115,7 +115,8 @@ class Consumer(ABC):
         does not wait.
 
         Raises:
-            BrokerUnavailable: the connection was lost; nothing is leased that will not come back.
+            BrokerUnavailable: the connection was lost; nothing is leased that will not come back, even while the lease
+                of this id goes on being renewed.
         """
 
     @abstractmethod
@@ -216,6 +217,10 @@ class Broker(ABC):
     @abstractmethod
     def purge(self, queue: str) -> int:
         """Drop what waits in `queue` (ready and delayed, not what runs); return how many."""
+
+    def drop(self, queue: str) -> None:
+        """Forget a queue with all that waits in it; an unknown one is no error."""
+        self.purge(queue)
 
     @abstractmethod
     def dead(self, *, queue: str | None = None, limit: int = 100) -> list[DeadLetter]:

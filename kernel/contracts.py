@@ -30,5 +30,6 @@ from .registry import import_plugin
 from .retry import intervals
 from .serializer import Serializer
 from .settler import Held, Settler
+from .stash import StashKey
 from .store import Backend, Effect, Store, Watch
 from .urls import mask

@@ -55,7 +55,7 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
     except ImportError as error:
         raise DriverNotFound(
             f"the {kind} driver {name!r} needs a library that is not installed ({error}); "
-            f"try: pip install 'kernelq[{name}]'"
+            f"try: pip install 'kernelq[{next(iter(point.extras), name)}]'"
         ) from error
     return manager.driver
 

@@ -166,6 +166,9 @@ class Executor:
         transition = Transition(
             delivery=delivery, verdict=end.verdict, reason=reason, successors=successors, effects=effects
         )
+        task.runs.ended += 1
+        if end.state == states.SUCCESS:
+            task.runs.succeeded_at = time.time()
         is_kept, waits = True, False
         if acked:
             self._committer.commit_detached(transition)

@@ -109,7 +109,7 @@ class Settler:
         for delivery in refused:
             name = getattr(delivery.message, "task", "message")
             log.warning(
-                "attempt %d of %s[%s] was refused: its lease had ended, somebody else runs it now",
+                "attempt %d of %s[%s] was refused: its lease had ended, and somebody else runs it now or has run it",
                 delivery.fence,
                 name,
                 getattr(delivery.message, "id", "?"),

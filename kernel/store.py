@@ -58,6 +58,9 @@ class Watch(ABC):
 
         The first call gives what is already stored. A state that was overwritten before it was
         seen may be left out; the last one never is.
+
+        Raises:
+            BackendUnavailable: the server is away; the next call goes on and misses nothing.
         """
 
     @abstractmethod

@@ -32,6 +32,15 @@ _SETTINGS = {"priority": "task_default_priority", "queue": "task_default_queue"}
 """Task attribute → the setting that stands in where it is None; for the others it is ``task_<attribute>``."""
 
 
+class Runs:
+    """What this process has seen of a task: how many runs ended, and when one last succeeded (UTC epoch seconds, 0: never)."""
+
+    __slots__ = ("ended", "succeeded_at")
+
+    def __init__(self) -> None:
+        self.ended, self.succeeded_at = 0, 0.0
+
+
 class Task(Generic[P, R]):
     """A unit of work known by `name`. Made by ``@app.task``, or by subclassing with a `run` method.
 
@@ -97,6 +106,7 @@ class Task(Generic[P, R]):
         """Tie the task to an app and set options as attributes."""
         self.app = app
         self._resolved = {}
+        self.runs = Runs()
         for option, value in (options or {}).items():
             setattr(self, option, value)
         self.autoretry_for = tuple(self.autoretry_for)

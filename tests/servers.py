@@ -14,12 +14,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from glob import glob
 from pathlib import Path
 from typing import ClassVar, Self
+
+import psutil
 
 PATIENCE = 60.0
 """Seconds a server may take to start or stop; RabbitMQ on a busy machine takes twenty."""
@@ -81,6 +84,8 @@ class Server(ABC):
 
     def start(self) -> Self:
         """Start it, again after `stop` or `kill`; returns once it answers."""
+        if self.user is not None:
+            give(self.folder, self.user)  # each time: another run of pytest makes its folders private again
         if not (self.folder / "prepared").exists():
             self.prepare()
             (self.folder / "prepared").touch()
@@ -266,11 +271,6 @@ class PostgresServer(Server):
         return "postgres" if os.geteuid() == 0 else None
 
     def prepare(self) -> None:
-        if self.user is not None:
-            for folder in (self.folder, *self.folder.parents):
-                if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
-                    folder.chmod(0o755)  # pytest's folders are ours alone
-            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
         arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(
             [self.find("initdb"), *arguments], cwd=self.folder, user=self.user, check=True, capture_output=True
@@ -286,6 +286,19 @@ class PostgresServer(Server):
 
     def stop(self) -> None:
         self._end(signal.SIGINT)  # "fast": does not wait for clients to leave
+
+    def freeze(self) -> None:
+        for process in self._family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        # Each connection has a process that leads a group of its own.
+        main = psutil.Process(self.pid)
+        return [main, *main.children(recursive=True)]
 
     def fresh(self, name: str) -> str:
         """The URL of a new empty database."""
@@ -309,11 +322,6 @@ class MariaServer(Server):
         return "mysql" if os.geteuid() == 0 else None
 
     def prepare(self) -> None:
-        if self.user is not None:
-            for folder in (self.folder, *self.folder.parents):
-                if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
-                    folder.chmod(0o755)
-            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
         make = [
             "mariadb-install-db",
             "--no-defaults",
@@ -321,12 +329,20 @@ class MariaServer(Server):
             "--auth-root-authentication-method=normal",
         ]
         subprocess.run(
-            [self.find(make[0]), *make[1:]], cwd=self.folder, user=self.user, check=True, capture_output=True
+            [self.find(make[0]), *make[1:]],
+            cwd=self.folder,
+            env=os.environ | self.environment(),
+            user=self.user,
+            check=True,
+            capture_output=True,
         )
         (self.folder / "first.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS kernelq;\nCREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n"
             "GRANT ALL ON *.* TO 'root'@'127.0.0.1';\n"
         )
+
+    def environment(self) -> Mapping[str, str]:
+        return {"TMPDIR": str(self.folder)}  # the usual one may not let its user write
 
     def command(self) -> Sequence[str]:
         where = ["--no-defaults", f"--datadir={self.folder}/data", f"--socket={self.folder}/socket"]
@@ -341,6 +357,15 @@ class MariaServer(Server):
         client = [self.find("mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", "root", "-e"]
         subprocess.run([*client, f"CREATE DATABASE `{name}`"], check=True, capture_output=True)
         return f"mysql://root@127.0.0.1:{self.port}/{name}"
+
+
+def give(folder: Path, user: str) -> None:
+    """Let another user own a temporary folder, and pass through those above it: pytest's are for root alone."""
+    temporary = Path(tempfile.gettempdir())
+    for above in folder.parents:
+        if temporary in above.parents:
+            above.chmod(above.stat().st_mode | 0o055)
+    os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
 
 
 def free_port() -> int:

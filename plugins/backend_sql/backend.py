@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Backend, Engine, Message, Outcome
 from kernelq.sql import SqlEngine
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from .errors import backend_errors, read_outcome
 from .statements import CHUNK, row_of, statements_of
@@ -23,20 +22,20 @@ _CLEANED_AT_ONCE = 5000
 
 
 class SqlBackend(Backend):
-    """Outcomes in the table of an SQL engine. `now` is the clock of `ttl`; tests set it."""
+    """Outcomes in the table of an SQL engine. `now` is the clock of `ttl`, the engine's; tests set it."""
 
     engine: Engine
 
-    def __init__(self, app: KernelQ, url: str, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, app: KernelQ, url: str, *, now: Callable[[], float] | None = None) -> None:
         self.engine = app.engine(url)
-        self.now = now
         self._sql = cast(SqlEngine, self.engine)
+        self.now = now or self._sql.now
         self._statements = statements_of(self._sql.dialect)
         self._sql.create(metadata)
 
     def apply(self, ops: Sequence[Outcome]) -> Sequence[Message]:
-        with backend_errors(), self._sql.begin() as connection:
-            return self._store(connection, ops)
+        with backend_errors():
+            return self._sql.transact(lambda connection: self._store(connection, ops))
 
     def apply_within(self, handle: Any, ops: Sequence[Outcome]) -> Sequence[Message]:
         return self._store(handle, ops)
@@ -55,13 +54,12 @@ class SqlBackend(Backend):
                 connection.execute(delete(results).where(results.c.task.in_(chunk)))
 
     def cleanup(self) -> int:
-        outlived = select(results.c.task).where(results.c.expires_at <= self.now()).limit(_CLEANED_AT_ONCE)
         dropped = 0
         while True:
             with backend_errors(), self._sql.begin() as connection:
-                some = connection.execute(delete(results).where(results.c.task.in_(outlived))).rowcount
-            if not some:
-                return dropped
+                some = self._statements.clean(connection, self.now(), _CLEANED_AT_ONCE)
+            if some < _CLEANED_AT_ONCE:
+                return dropped + some
             dropped += some
 
     def close(self) -> None:

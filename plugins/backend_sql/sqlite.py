@@ -20,6 +20,10 @@ WHERE (kernelq_results.state != 'SUCCESS' AND excluded.fence >= kernelq_results.
     OR kernelq_results.expires_at <= ?
 """
 
+_CLEAN = """
+DELETE FROM kernelq_results WHERE task IN (SELECT task FROM kernelq_results WHERE expires_at <= ? LIMIT ?)
+"""
+
 _SIZES = (1, 10, 100, CHUNK)
 """Numbers of ids with a statement of their own: each stays prepared, whatever number is asked for."""
 
@@ -35,6 +39,9 @@ class SqliteStatements:
         padded = (*ids, *[ids[-1]] * (marks - len(ids)))
         found: list[tuple[str, Any]] = _raw(connection).execute(_load(marks), (*padded, now)).fetchall()
         return found
+
+    def clean(self, connection: Any, now: float, limit: int) -> int:
+        return _raw(connection).execute(_CLEAN, (now, limit)).rowcount
 
 
 def _raw(connection: Any) -> sqlite3.Connection:

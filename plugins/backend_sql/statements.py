@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -14,7 +14,11 @@ Row = tuple[str, str, int, float | None, bytes]
 CHUNK = 500
 """Ids in one statement; the least limit known is SQLite's old one, 999."""
 
-_DIALECTS = {"sqlite": "sqlite:SqliteStatements"}
+_DIALECTS = {
+    "sqlite": "sqlite:SqliteStatements",
+    "postgresql": "postgresql:PostgresStatements",
+    "mysql": "mysql:MysqlStatements",
+}
 """SQLAlchemy's name of the dialect → module of this folder and class."""
 
 
@@ -26,6 +30,9 @@ class Statements(Protocol):
 
     def load(self, connection: Any, ids: Sequence[str], now: float) -> list[tuple[str, Any]]:
         """Task id and blob of those of at most `CHUNK` tasks that are there and not outlived."""
+
+    def clean(self, connection: Any, now: float, limit: int) -> int:
+        """Drop up to `limit` outlived rows that nobody is writing; return how many."""
 
 
 def statements_of(dialect: str) -> Statements:
@@ -44,3 +51,16 @@ def row_of(outcome: Outcome, now: float) -> Row:
     """The row of an outcome stored now."""
     expires_at = None if outcome.ttl is None else now + outcome.ttl
     return outcome.id, outcome.state, outcome.fence, expires_at, pack_outcome(outcome)
+
+
+def distinct(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """The rows in batches in which no task comes twice, for dialects whose statement may write a row only once.
+
+    Each batch is in the order of its tasks, in which everybody locks them.
+    """
+    left = list(rows)
+    while left:
+        firsts: dict[str, Row] = {}
+        again = [row for row in left if firsts.setdefault(row[0], row) is not row]
+        yield [firsts[task] for task in sorted(firsts)]
+        left = again

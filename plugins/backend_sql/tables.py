@@ -8,10 +8,14 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy.dialects.mysql import LONGBLOB
 
 metadata = MetaData(info={"name": "backend", "version": 1, "upgrades": {}})
 
-_Text = Text().with_variant(String(255), "mysql")  # MySQL wants a length for what is indexed
+_MYSQL = ("mysql", "mariadb")
+# MySQL wants a length for what is indexed, and would take "A" for "a" otherwise.
+_Text = Text().with_variant(String(255, collation="utf8mb4_bin"), *_MYSQL)
+_Bytes = LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
 _Instant = Float(53)  # UTC epoch seconds
 
 results = Table(
@@ -21,7 +25,10 @@ results = Table(
     Column("state", _Text, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("expires_at", _Instant),
-    Column("blob", LargeBinary, nullable=False),
+    Column("blob", _Bytes, nullable=False),
+    postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_threshold": 1000},
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 _expires = text("expires_at IS NOT NULL")

@@ -44,6 +44,8 @@ class SqlWatch(Watch):
         while True:
             outcomes = self._look()
             left = deadline - time.monotonic()
+            if outcomes and self._wakeup is not None:
+                self._wakeup.found()
             if outcomes or left <= 0:
                 return outcomes
             self._wait(left)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
-from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Message, QueueStats
+from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Finding, Message, QueueStats
 from kernelq.sql import SqlEngine
 
 from . import dead_letters, holdings, stock
@@ -19,9 +18,12 @@ from .tables import metadata
 if TYPE_CHECKING:
     from kernelq import KernelQ
 
+_PURGED_AT_ONCE = 5000
+"""Messages of each kind dropped in one transaction: 33 ms (median) for both with SQLite, in which nobody else writes."""
+
 
 class SqlBroker(Broker):
-    """Messages in the tables of an SQL engine. `now` is the clock of etas and leases; tests set it."""
+    """Messages in the tables of an SQL engine. `now` is the clock of etas and leases, the engine's; tests set it."""
 
     capabilities: Capabilities = Capabilities(
         durable=True,
@@ -30,17 +32,19 @@ class SqlBroker(Broker):
         priorities=PRIORITIES,
         leases=True,
         transactions=True,
-        push=sys.platform == "linux",
+        push=True,
         dedup=True,
         inventory=True,
     )
     engine: Engine
 
-    def __init__(self, app: KernelQ, url: str, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, app: KernelQ, url: str, *, now: Callable[[], float] | None = None) -> None:
         self.engine = app.engine(url)
-        self.now = now
         self._sql = cast(SqlEngine, self.engine)
+        self.now = now or self._sql.now
+        self.capabilities = replace(type(self).capabilities, push=self._sql.push)
         self._statements = statements_of(self._sql.dialect)
+        self._holdings: dict[str, holdings.Holding] = {}  # by consumer id; a process has few
         self._sql.create(metadata)
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -48,17 +52,29 @@ class SqlBroker(Broker):
             return
         now = self.now()
         rows = [row_of(message, now) for message in messages]
-        with self._sql.begin() as connection:
+        news = is_news(rows, now)
+
+        def insert(connection: Any) -> None:
             self._statements.insert(connection, rows)
-            if is_news(rows, now):
+            if news:
                 self._sql.notify(connection, CHANNEL)
 
+        self._sql.transact(insert)
+
+    def publish_within(self, session: Any, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
+        now = self.now()
+        rows = [row_of(message, now) for message in messages]
+        with self._sql.within(session, CHANNEL if is_news(rows, now) else None) as connection:
+            self._statements.insert(connection, rows)
+
     def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> SqlConsumer:
-        return SqlConsumer(self._sql, self._statements, queues, id=id, lease=lease, now=lambda: self.now())
+        holding = self._holdings.setdefault(id, holdings.Holding())
+        return SqlConsumer(self._sql, self._statements, queues, holding, id=id, lease=lease, now=lambda: self.now())
 
     def renew(self, consumer_ids: Sequence[str]) -> list[str]:
-        with self._sql.begin() as connection:
-            return holdings.renew(connection, consumer_ids, self.now())
+        return self._sql.transact(lambda connection: holdings.renew(connection, consumer_ids, self.now()))
 
     def queues(self) -> list[QueueStats]:
         with self._sql.read() as connection:
@@ -68,7 +84,7 @@ class SqlBroker(Broker):
         purged = 0
         while True:
             with self._sql.begin() as connection:
-                some = stock.purge_some(connection, queue)
+                some = self._statements.purge(connection, queue, _PURGED_AT_ONCE)
             if not some:
                 return purged
             purged += some
@@ -78,13 +94,18 @@ class SqlBroker(Broker):
             return dead_letters.newest(connection, queue, limit)
 
     def dead_retry(self, refs: Collection[str]) -> int:
-        with self._sql.begin() as connection:
+        def revive(connection: Any) -> int:
             self._sql.notify(connection, CHANNEL)
             return dead_letters.revive(connection, self._statements, refs, self.now())
+
+        return self._sql.transact(revive)
 
     def dead_purge(self, refs: Collection[str] | None = None) -> int:
         with self._sql.begin() as connection:
             return dead_letters.forget(connection, refs)
+
+    def examine(self) -> list[Finding]:
+        return self._sql.examine()
 
     def close(self) -> None:
         self.engine.close()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, type_coerce, update
-from sqlalchemy.types import NullType
+from sqlalchemy import delete, select, update
 
-from .statements import Claimed
 from .tables import consumers, messages
 
 CHUNK = 500
@@ -17,11 +15,26 @@ CHUNK = 500
 _FREE = {"holder": None, "started": 0}
 
 
-def held_by(connection: Any, holder: str, tags: Collection[Any]) -> dict[Any, int]:
-    """seq → fence of those of `tags` that `holder` holds."""
+class Holding:
+    """What one consumer id was handed out by this process and did not settle; outlives its `Consumer` objects.
+
+    When the answer to a claim is lost, the server may have leased messages to us that nobody knows of, while the
+    lease goes on being renewed. So the claim is in doubt until the next one has freed them.
+    """
+
+    def __init__(self) -> None:
+        self.seqs: set[Any] = set()
+        self.is_in_doubt = False
+
+
+def held_by(connection: Any, holder: str, tags: Collection[Any], *, lock: bool) -> dict[Any, int]:
+    """seq → fence of those of `tags` that `holder` holds; with `lock`, until the transaction's end."""
     found: dict[Any, int] = {}
-    for chunk in chunks(tags):
-        wanted = select(messages.c.seq, messages.c.fence).where(messages.c.seq.in_(chunk), messages.c.holder == holder)
+    row = messages.c
+    for chunk in chunks(sorted(tags)):
+        wanted = select(row.seq, row.fence).where(row.seq.in_(chunk), row.holder == holder).order_by(row.seq)
+        if lock:
+            wanted = wanted.with_for_update()
         found.update((seq, fence) for seq, fence in connection.execute(wanted))
     return found
 
@@ -29,33 +42,29 @@ def held_by(connection: Any, holder: str, tags: Collection[Any]) -> dict[Any, in
 def renew(connection: Any, consumer_ids: Sequence[str], now: float) -> list[str]:
     """Renew these leases; return the consumers whose lease had ended, in the order given."""
     alive: set[str] = set()
-    for chunk in chunks(consumer_ids):
+    for chunk in chunks(sorted(consumer_ids)):
         is_alive = (consumers.c.id.in_(chunk), consumers.c.lease_ends_at > now)
-        alive.update(connection.scalars(select(consumers.c.id).where(*is_alive)))
+        living = select(consumers.c.id).where(*is_alive).order_by(consumers.c.id).with_for_update()
+        alive.update(connection.scalars(living))
         connection.execute(update(consumers).where(*is_alive).values(lease_ends_at=now + consumers.c.lease))
     return [consumer_id for consumer_id in consumer_ids if consumer_id not in alive]
 
 
 def give_back(connection: Any, holder: str) -> bool:
     """End a lease and free all that is held under it, uncharged; whether that was anything."""
-    freed = connection.execute(update(messages).where(messages.c.holder == holder).values(_FREE))
     connection.execute(delete(consumers).where(consumers.c.id == holder))
+    freed = connection.execute(update(messages).where(messages.c.holder == holder).values(_FREE))
     return bool(freed.rowcount)
 
 
-def hand_over(connection: Any, holder: str, heir: str) -> list[Claimed]:
-    """Lease to `heir`, under new fences, all that `holder` holds; highest priority first, then oldest."""
+def free_unknown(connection: Any, holder: str, known: Collection[Any]) -> bool:
+    """Free what `holder` holds beyond `known`, uncharged; whether that was anything."""
     row = messages.c
-    is_held = row.holder == holder
-    wanted = (
-        select(row.seq, row.queue, row.fence + 1, row.crashes, row.suspect, type_coerce(row.blob, NullType()))
-        .where(is_held)
-        .order_by(row.priority.desc(), row.seq)
-    )
-    found = [Claimed._make(each) for each in connection.execute(wanted)]
-    connection.execute(update(messages).where(is_held).values(holder=heir, fence=row.fence + 1, started=0))
-    connection.execute(delete(consumers).where(consumers.c.id == holder))
-    return found
+    held = connection.scalars(select(row.seq).where(row.holder == holder).order_by(row.seq).with_for_update()).all()
+    unknown = [seq for seq in held if seq not in known]
+    for chunk in chunks(unknown):
+        connection.execute(update(messages).where(row.seq.in_(chunk), row.holder == holder).values(_FREE))
+    return bool(unknown)
 
 
 def chunks(values: Collection[Any]) -> list[list[Any]]:

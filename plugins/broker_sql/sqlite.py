@@ -41,6 +41,11 @@ UPDATE kernelq_messages SET due_at = 0 WHERE seq IN (
 )
 """
 
+_HAND_OVER = """
+UPDATE kernelq_messages SET holder = ?, fence = fence + 1, started = 0 WHERE holder = ?
+RETURNING -priority, seq, queue, fence, crashes, suspect, blob
+"""
+
 _IS_HELD = "seq = ? AND holder = ? AND fence = ?"
 _ACKNOWLEDGE = f"DELETE FROM kernelq_messages WHERE {_IS_HELD}"
 _RELEASE = f"UPDATE kernelq_messages SET holder = NULL, started = 0 WHERE {_IS_HELD}"
@@ -51,6 +56,10 @@ INSERT INTO kernelq_dead (key, queue, priority, fence, crashes, reason, died_at,
 SELECT key, queue, priority, fence, crashes, ?, ?, blob FROM kernelq_messages WHERE {_IS_HELD}
 """
 _MARK = f"UPDATE kernelq_messages SET started = 1 WHERE {_IS_HELD}"
+
+_PURGE = """
+DELETE FROM kernelq_messages WHERE seq IN (SELECT seq FROM kernelq_messages WHERE queue = ? AND {kind} LIMIT ?)
+"""
 
 _REVIVE = """
 INSERT INTO kernelq_messages (key, queue, priority, fence, published_at, blob)
@@ -63,6 +72,8 @@ _place = itemgetter(0, 1)  # of a claimed row: highest priority first, then olde
 
 class SqliteStatements:
     """See `Statements`. ``rowcount`` after ``executemany`` is the sum over all its rows."""
+
+    upkeep_every = 0.0
 
     def insert(self, connection: Any, rows: Sequence[Row]) -> None:
         _raw(connection).executemany(_INSERT, rows)
@@ -87,10 +98,20 @@ class SqliteStatements:
     def promote(self, connection: Any, now: float) -> None:
         _raw(connection).execute(_PROMOTE, (now,))
 
-    def claim(self, connection: Any, holder: str, queues: Sequence[str], limit: int) -> list[Claimed]:
+    def claim(
+        self, connection: Any, holder: str, lease: float, queues: Sequence[str], limit: int, now: float
+    ) -> list[Claimed]:
+        self.extend_lease(connection, holder, lease, queues, now)
         values = [value for queue in queues for value in (queue, limit)]
         rows = _raw(connection).execute(_claim(len(queues)), (holder, *values, limit)).fetchall()
         rows.sort(key=_place)  # RETURNING keeps no order
+        return [Claimed._make(row[1:]) for row in rows]
+
+    def hand_over(self, connection: Any, holder: str, heir: str) -> list[Claimed]:
+        raw = _raw(connection)
+        raw.execute(_FORGET, (holder,))
+        rows = raw.execute(_HAND_OVER, (heir, holder)).fetchall()
+        rows.sort(key=_place)
         return [Claimed._make(row[1:]) for row in rows]
 
     def acknowledge(self, connection: Any, claims: Sequence[Claim]) -> int:
@@ -111,6 +132,10 @@ class SqliteStatements:
 
     def mark_started(self, connection: Any, claims: Sequence[Claim]) -> None:
         _raw(connection).executemany(_MARK, claims)
+
+    def purge(self, connection: Any, queue: str, limit: int) -> int:
+        raw = _raw(connection)
+        return sum(raw.execute(_PURGE.format(kind=kind), (queue, limit)).rowcount for kind in (READY, DELAYED))
 
     def revive(self, connection: Any, seqs: Sequence[int], now: float) -> int:
         raw = _raw(connection)

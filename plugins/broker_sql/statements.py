@@ -20,7 +20,11 @@ Row = tuple[str, str, int, float, float, bytes]
 Claim = tuple[Any, str, int]
 """seq, holder and fence: what a settlement must match."""
 
-_DIALECTS = {"sqlite": "sqlite:SqliteStatements"}
+_DIALECTS = {
+    "sqlite": "sqlite:SqliteStatements",
+    "postgresql": "postgresql:PostgresStatements",
+    "mysql": "mysql:MysqlStatements",
+}
 """SQLAlchemy's name of the dialect → module of this folder and class."""
 
 
@@ -48,10 +52,22 @@ class Glance(NamedTuple):
 
 
 class Statements(Protocol):
-    """One dialect's statements. `connection` is SQLAlchemy's, in a transaction of the engine."""
+    """One dialect's statements. `connection` is SQLAlchemy's, in a transaction of the engine.
+
+    On a server others write at the same time, and each statement sees their commits. What keeps it right: a
+    statement that changes rows names in its condition all it relies on, so a row somebody else was quicker with
+    is left out; what is read to be changed is locked; `take_back`, `promote`, `claim` and `purge` leave out what others have
+    locked (SKIP LOCKED), so they wait for nobody; whoever needs a consumer's row and its messages locks the
+    consumer first, and many messages in the order of `seq`. What may still meet in the wrong order (two batches of
+    the same new keys, a frozen consumer that settles at the moment its messages are taken back) the server finds
+    and undoes one of them, see `SqlEngine.transact`.
+    """
+
+    upkeep_every: float
+    """Seconds a busy consumer goes without `take_back` and `promote`; 0: they come with each claim."""
 
     def insert(self, connection: Any, rows: Sequence[Row]) -> None:
-        """Add messages, in order, but for those whose key is there."""
+        """Add messages, in order, but for those whose key is there. `connection` may be the caller's own, of any library."""
 
     def glance(self, connection: Any, consumer_id: str, queues: Sequence[str]) -> Glance:
         """See whether there is something to claim, and when there may be. Needs no transaction."""
@@ -68,8 +84,13 @@ class Statements(Protocol):
     def promote(self, connection: Any, now: float) -> None:
         """Make up to `PROMOTED_AT_ONCE` messages ready that have been delayed until now."""
 
-    def claim(self, connection: Any, holder: str, queues: Sequence[str], limit: int) -> list[Claimed]:
-        """Lease up to `limit` ready messages: highest priority first, then oldest."""
+    def claim(
+        self, connection: Any, holder: str, lease: float, queues: Sequence[str], limit: int, now: float
+    ) -> list[Claimed]:
+        """Begin or renew the lease, and up to `limit` ready messages are under it: highest priority first, then oldest."""
+
+    def hand_over(self, connection: Any, holder: str, heir: str) -> list[Claimed]:
+        """Lease to `heir`, under new fences, all that `holder` holds, and end its lease; in the order of `claim`."""
 
     def acknowledge(self, connection: Any, claims: Sequence[Claim]) -> int:
         """Delete held messages; return how many were held so."""
@@ -85,6 +106,9 @@ class Statements(Protocol):
 
     def mark_started(self, connection: Any, claims: Sequence[Claim]) -> None:
         """Write down that these held messages begin to run."""
+
+    def purge(self, connection: Any, queue: str, limit: int) -> int:
+        """Drop up to `limit` of each kind that waits in `queue`, ready and delayed; return how many."""
 
     def revive(self, connection: Any, seqs: Sequence[int], now: float) -> int:
         """Move dead letters back among the messages, but for those whose key is there; return how many there were."""

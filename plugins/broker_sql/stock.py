@@ -1,4 +1,4 @@
-"""How queues stand, and dropping what waits in one."""
+"""How queues stand."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import json
 from typing import Any
 
 from kernelq.contracts import QueueStats
-from sqlalchemy import case, delete, func, literal, null, select, text, union_all
+from sqlalchemy import case, func, literal, null, select, text, union_all
 
 from .holdings import chunks
 from .tables import DELAYED, HELD, READY, consumers, dead, messages
-
-_PURGED_AT_ONCE = 5000
-"""Messages of each kind dropped in one transaction: 33 ms (median) for both, in which nobody else writes."""
 
 
 def stand(connection: Any, now: float) -> list[QueueStats]:
@@ -29,15 +26,6 @@ def stand(connection: Any, now: float) -> list[QueueStats]:
         QueueStats(name=name, oldest_ready_at=published.get(name), **counted)
         for name, counted in sorted(fields.items())
     ]
-
-
-def purge_some(connection: Any, queue: str) -> int:
-    """Drop some of what waits in `queue`, ready and delayed; return how many. 0: nothing is left."""
-    dropped = 0
-    for kind in (READY, DELAYED):
-        some = select(messages.c.seq).where(messages.c.queue == queue, text(kind)).limit(_PURGED_AT_ONCE)
-        dropped += connection.execute(delete(messages).where(messages.c.seq.in_(some))).rowcount
-    return dropped
 
 
 def _counts(now: float) -> Any:

@@ -6,14 +6,18 @@
 
 A message is *held* when `holder` names a consumer, *delayed* when `due_at` is not 0, else *ready*. The
 three are disjoint and each has an index of its own, with nothing else in it: claims read the head of
-the first, whatever the others hold. `seq` is never used twice, so a stale delivery cannot mean a newer row.
+the first, whatever the others hold. With MySQL each has a range of an index. MariaDB before 10.8 reads over
+the descending order and sorts all that is ready. `seq` is never used twice, so a stale delivery cannot mean a newer row.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -25,12 +29,26 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.mysql import LONGBLOB, MEDIUMTEXT
 
 metadata = MetaData(info={"name": "broker", "version": 1, "upgrades": {}})
 
 _Seq = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
-_Text = Text().with_variant(String(255), "mysql")  # MySQL wants a length for what is indexed
+_MYSQL = ("mysql", "mariadb")
+# MySQL wants a length for what is indexed, and would take "A" for "a" otherwise.
+_Text = Text().with_variant(String(255, collation="utf8mb4_bin"), *_MYSQL)
+_LongText = Text().with_variant(MEDIUMTEXT(collation="utf8mb4_bin"), *_MYSQL)
+_Bytes = LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
 _Instant = Float(53)  # UTC epoch seconds
+
+_VACUUM = {
+    "autovacuum_vacuum_scale_factor": 0.01,
+    "autovacuum_vacuum_threshold": 1000,
+    "autovacuum_analyze_scale_factor": 0.05,
+    "autovacuum_vacuum_cost_delay": 0,
+}
+"""Every message leaves two dead rows behind, so PostgreSQL vacuums often and without pauses. A fillfactor would
+not help the messages: their changes are of indexed columns, and no such row is updated in place."""
 
 messages = Table(
     "kernelq_messages",
@@ -46,8 +64,11 @@ messages = Table(
     Column("crashes", Integer, nullable=False, server_default="0"),
     Column("suspect", SmallInteger, nullable=False, server_default="0"),
     Column("started", SmallInteger, nullable=False, server_default="0"),
-    Column("blob", LargeBinary, nullable=False),
+    Column("blob", _Bytes, nullable=False),
     sqlite_autoincrement=True,
+    postgresql_with=_VACUUM,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 consumers = Table(
@@ -56,7 +77,10 @@ consumers = Table(
     Column("id", _Text, primary_key=True),
     Column("lease", _Instant, nullable=False),  # seconds
     Column("lease_ends_at", _Instant, nullable=False),
-    Column("queues", Text, nullable=False),  # JSON list of names
+    Column("queues", _LongText, nullable=False),  # JSON list of names
+    postgresql_with={"fillfactor": 50, "autovacuum_vacuum_threshold": 100, "autovacuum_vacuum_cost_delay": 0},
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 dead = Table(
@@ -68,16 +92,27 @@ dead = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("crashes", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", _LongText, nullable=False),
     Column("died_at", _Instant, nullable=False),
-    Column("blob", LargeBinary, nullable=False),
+    Column("blob", _Bytes, nullable=False),
     sqlite_autoincrement=True,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
+
+
+def _has_partial(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    """Whether the dialect has partial indexes."""
+    return dialect.name not in _MYSQL
+
+
+def _lacks_partial(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return dialect.name in _MYSQL
 
 
 def _partial(name: str, where: str, *columns: object) -> None:
     condition = text(where)
-    Index(name, *columns, sqlite_where=condition, postgresql_where=condition)  # type: ignore[arg-type]  # columns and expressions
+    Index(name, *columns, sqlite_where=condition, postgresql_where=condition).ddl_if(callable_=_has_partial)  # type: ignore[arg-type]  # columns and expressions
 
 
 READY = "holder IS NULL AND due_at = 0"
@@ -87,3 +122,15 @@ HELD = "holder IS NOT NULL"
 _partial("kernelq_ready", READY, messages.c.queue, messages.c.priority.desc(), messages.c.seq)
 _partial("kernelq_delayed", DELAYED, messages.c.due_at, messages.c.queue)
 _partial("kernelq_held", HELD, messages.c.holder)
+
+# MySQL has no partial indexes: the columns of their conditions come first, so each kind is a range of its own.
+Index(
+    "kernelq_ready_range",
+    messages.c.queue,
+    messages.c.holder,
+    messages.c.due_at,
+    messages.c.priority.desc(),
+    messages.c.seq,
+).ddl_if(callable_=_lacks_partial)
+Index("kernelq_delayed_range", messages.c.due_at, messages.c.queue).ddl_if(callable_=_lacks_partial)
+Index("kernelq_held_range", messages.c.holder, messages.c.queue).ddl_if(callable_=_lacks_partial)

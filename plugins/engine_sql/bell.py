@@ -61,6 +61,9 @@ class PollingBell:
                 return False
             pause = min(pause * 1.5, longest)
 
+    def found(self) -> None:
+        """Each wait looks often at first."""
+
     def ring(self) -> None:
         self._rung.set()
 

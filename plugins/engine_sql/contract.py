@@ -5,7 +5,12 @@ Drivers take it from `kernelq.sql`. `Any` stands for SQLAlchemy's types.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from kernelq.contracts import Finding
+
+R = TypeVar("R")
 
 
 class SqlEngine(Protocol):
@@ -13,12 +18,26 @@ class SqlEngine(Protocol):
 
     dialect: str
     """SQLAlchemy's name of the dialect: ``sqlite``, ``postgresql``, ``mysql``."""
+    push: bool
+    """Whether a commit of anybody wakes the waiting at once."""
 
     def begin(self) -> Any:
         """A context manager giving a SQLAlchemy `Connection` in a write transaction; commits at its end."""
 
+    def transact(self, work: Callable[[Any], R]) -> R:
+        """What `work(connection)` returns inside `begin`; done again if the server undid it in favour of another."""
+
     def read(self) -> Any:
         """A context manager giving a SQLAlchemy `Connection` for reading."""
+
+    def within(self, session: Any, channel: str | None) -> Any:
+        """A context manager giving the `Connection` of the caller's own transaction; wakes `channel` at its commit."""
+
+    def now(self) -> float:
+        """Epoch seconds by the clock that leases and etas go by: a server's own, else this machine's."""
+
+    def examine(self) -> list[Finding]:
+        """What the settings of the server or file mean for messages."""
 
     def create(self, metadata: Any) -> None:
         """Have the tables of a SQLAlchemy `MetaData` made before the next transaction, where they are missing."""
@@ -35,6 +54,9 @@ class Wakeup(Protocol):
 
     def wait(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; True when something may have changed since the last call."""
+
+    def found(self) -> None:
+        """Say that a look found something: a bell that only looks now and then looks often again."""
 
     def ring(self) -> None:
         """End a `wait` of this very object from another thread."""

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
+from typing import Any, TypeVar
 
-from kernelq.contracts import Engine, ImproperlyConfigured, mask
+from kernelq.contracts import Engine, Finding, ImproperlyConfigured, mask
+from kernelq.errors import DriverNotFound
 from sqlalchemy import Connection, MetaData
 
 from .contract import Wakeup
 
-_DIALECTS = {"sqlite": "sqlite:SqliteEngine"}
+R = TypeVar("R")
+
+_DIALECTS = {
+    "sqlite": "sqlite:SqliteEngine",
+    "postgresql": "postgresql:PostgresEngine",
+    "postgres": "postgresql:PostgresEngine",
+    "mysql": "mysql:MysqlEngine",
+    "mariadb": "mysql:MysqlEngine",
+}
 """Scheme of the URL → module of this folder and class."""
+
+_EXTRAS = {"postgresql": "postgres", "mysql": "mysql"}
+"""Module of this folder → the extra that brings its client library."""
 
 
 class SqlEngine(Engine):
@@ -24,6 +38,8 @@ class SqlEngine(Engine):
 
     family = "sql"
     dialect: str
+    push = False
+    """Whether a commit of anybody wakes the waiting at once."""
 
     def __new__(cls, url: str) -> SqlEngine:
         return super().__new__(_dialect_of(url) if cls is SqlEngine else cls)
@@ -38,7 +54,16 @@ class SqlEngine(Engine):
     def begin(self) -> AbstractContextManager[Connection]:
         """A `Connection` in a write transaction: committed at the end, rolled back on any exception.
 
-        Not to be nested. Reading, choosing and writing inside it see no other writer.
+        Not to be nested. With SQLite there is no other writer meanwhile; on a server each statement sees the
+        commits before it (READ COMMITTED), so whoever reads to choose what to write locks what it reads.
+        """
+        raise NotImplementedError
+
+    def transact(self, work: Callable[[Connection], R]) -> R:
+        """What `work(connection)` returns inside `begin`.
+
+        `work` is called again when the server undid everything in favour of another transaction (a deadlock,
+        a serialization failure), a few times at most; so it does nothing that a rollback does not undo.
         """
         raise NotImplementedError
 
@@ -53,6 +78,24 @@ class SqlEngine(Engine):
     def notify(self, connection: Connection, channel: str) -> None:
         """Wake the listeners of `channel` once the transaction of `connection` is committed."""
         raise NotImplementedError
+
+    def within(self, session: Any, channel: str | None) -> AbstractContextManager[Connection]:
+        """The `Connection` of the caller's own transaction (a SQLAlchemy `Session` or `Connection`), with our tables there.
+
+        The listeners of `channel` are woken when that transaction is committed, where the engine learns of it.
+
+        Raises:
+            ImproperlyConfigured: it is none, or is for another database.
+        """
+        raise NotImplementedError
+
+    def now(self) -> float:
+        """Epoch seconds, by the clock that leases and etas go by; inside `begin`, as of that transaction."""
+        raise NotImplementedError
+
+    def examine(self) -> list[Finding]:
+        """What the settings of the server or file mean for messages; see `kernelq.contracts.Broker.examine`."""
+        return []
 
     def close(self) -> None:
         raise NotImplementedError
@@ -69,12 +112,18 @@ class SqlEngine(Engine):
 
 
 def _dialect_of(url: str) -> type[SqlEngine]:
-    name = url.partition("://")[0].partition("+")[0].lower()
+    name = url.removeprefix("db+").partition("://")[0].partition("+")[0].lower()
     home = _DIALECTS.get(name)
     if home is None:
         raise ImproperlyConfigured(
             f"no SQL dialect for {mask(url)!r}; expected a URL with one of: {', '.join(sorted(_DIALECTS))}"
         )
     module, _, attribute = home.partition(":")
-    found: type[SqlEngine] = getattr(import_module(f".{module}", __package__), attribute)
+    try:
+        found: type[SqlEngine] = getattr(import_module(f".{module}", __package__), attribute)
+    except ImportError as error:
+        raise DriverNotFound(
+            f"the SQL engine for {name!r} needs a library that is not installed ({error}); "
+            f"try: pip install 'kernelq[{_EXTRAS.get(module, 'all')}]'"
+        ) from error
     return found

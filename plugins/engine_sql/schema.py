@@ -12,12 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kernelq.contracts import ImproperlyConfigured
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, select
 
 _meta = MetaData()
 _versions = Table(
     "kernelq_meta", _meta, Column("name", String(64), primary_key=True), Column("version", Integer, nullable=False)
 )
+
+
+def is_made(connection: Connection, metadata: MetaData) -> bool:
+    """Whether the tables of one group are there, in its version, so that there is nothing to make; writes nothing."""
+    name = metadata.info.get("name")
+    if name is None or not inspect(connection).has_table(_versions.name):
+        return False
+    found = connection.scalar(select(_versions.c.version).where(_versions.c.name == name))
+    return bool(found == metadata.info["version"])
 
 
 def make_tables(connection: Connection, metadata: MetaData) -> None:

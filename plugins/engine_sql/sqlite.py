@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
+from kernelq.contracts import Finding
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .bell import file_bell, ring_file
 from .contract import Wakeup
 from .engine import SqlEngine
-from .schema import make_tables
+from .schema import is_made, make_tables
+from .sessions import connection_of, other_database, ring_after
 from .sqlite_address import SqliteAddress
 from .sqlite_errors import explain
 from .sqlite_fork import close_before_forks
 from .sqlite_link import Link, new_pool
 from .sqlite_readers import Readers
+
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +46,7 @@ class SqliteEngine(SqlEngine):
     """
 
     dialect = "sqlite"
+    push = sys.platform == "linux"
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -82,6 +89,13 @@ class SqliteEngine(SqlEngine):
                 self._bell_is_due = False
                 ring_file(self.address.path)
 
+    def transact(self, work: Callable[[Connection], R]) -> R:
+        with self.begin() as connection:
+            return work(connection)  # nobody else writes, so nothing is undone for anybody
+
+    def now(self) -> float:
+        return time.time()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         if self._writer is None or self._made < len(self._tables) or self._is_replaced():
@@ -99,6 +113,38 @@ class SqliteEngine(SqlEngine):
 
     def notify(self, connection: Connection, channel: str) -> None:
         self._bell_is_due = True
+
+    @contextmanager
+    def within(self, session: Any, channel: str | None) -> Iterator[Connection]:
+        connection = connection_of(session, self.dialect)
+        if self.identity(connection) != self.address.path:
+            raise other_database(self.identity(connection), self.address.path)
+        try:
+            for metadata in self._tables:
+                # In the caller's own transaction, which may hold the file's write lock already.
+                if not is_made(connection, metadata):
+                    make_tables(connection, metadata)
+            yield connection
+        except (sqlite3.Error, DBAPIError) as error:
+            raise explain(error, self.address) from error
+        if channel is not None:
+            ring_after(session, lambda: ring_file(self.address.path))
+
+    def identity(self, connection: Connection) -> object:
+        """What tells this file from every other one."""
+        rows = connection.exec_driver_sql("PRAGMA database_list").all()
+        return next((os.path.realpath(path) for _, name, path in rows if name == "main" and path), ":memory:")
+
+    def examine(self) -> list[Finding]:
+        if self.address.synchronous != "off":
+            return []
+        return [
+            Finding(
+                "warning",
+                f"synchronous is off for {self.address.path}",
+                "a power cut may lose messages or corrupt the file; leave synchronous out of the URL",
+            )
+        ]
 
     def close(self) -> None:
         with self._writing:

@@ -10,10 +10,11 @@ from kernelq.sql import SqlEngine
 from kernelq.testing import BackendSuite, BrokerSuite
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.tables import messages
+from sessions import OwnSessions
 from sqlalchemy import insert
 
 
-class TestSqliteBroker(BrokerSuite):
+class TestSqliteBroker(OwnSessions, BrokerSuite):
     def make_url(self, folder: Path) -> str:
         return f"sqlite:///{folder}/kernelq.sqlite3"
 

@@ -201,6 +201,13 @@ def test_a_body_over_the_size_is_kept_and_not_decoded(app: KernelQ, decide: Deci
     assert "a body of 101 bytes, more than task_max_size (100)" in str(stored(transition).value)
 
 
+def test_a_compressed_body_is_kept_with_that_reason(decide: Decide) -> None:
+    transition = decide({"compression": "zstd"})
+
+    assert transition.verdict is Verdict.DEAD
+    assert "a body compressed by zstd" in str(stored(transition).value)
+
+
 def test_what_is_accepted_is_a_setting_by_name_or_content_type(app: KernelQ, decide: Decide) -> None:
     msgpack = app.serializer("msgpack")
     app.conf.accept_content = ["json", msgpack.content_type]

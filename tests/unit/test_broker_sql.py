@@ -200,7 +200,7 @@ def test_what_is_due_but_not_yet_claimed_counts_as_ready(broker: SqlBroker, cloc
 
 
 def test_a_purge_takes_as_many_transactions_as_it_needs(broker: SqlBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kernelq_plugins.broker_sql.stock._PURGED_AT_ONCE", 2)
+    monkeypatch.setattr("kernelq_plugins.broker_sql.broker._PURGED_AT_ONCE", 2)
     broker.publish([_message(str(i), eta=NOON + i) for i in range(5)])
 
     assert broker.purge("q") == 5

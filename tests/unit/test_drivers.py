@@ -18,7 +18,7 @@ def test_an_unknown_scheme_lists_what_is_installed_and_says_what_to_do(kind: str
 
     with pytest.raises(
         DriverNotFound,
-        match=rf"no {kind} driver for 'kafka' \(installed: .*memory, .*sqlite\); "
+        match=rf"no {kind} driver for 'kafka' \(installed: .*memory, .*sqlite.*\); "
         r"try: pip install kernelq-kafka, or give a module that brings one by --plugin",
     ):
         getattr(app, kind)

@@ -109,6 +109,15 @@ def test_synchronous_full_is_set_on_every_connection(path: Path) -> None:
     engine.close()
 
 
+def test_writing_without_waiting_for_the_disk_is_told(path: Path) -> None:
+    careless, careful = SqlEngine(f"sqlite:///{path}?synchronous=off"), SqlEngine(f"sqlite:///{path}")
+
+    [finding] = careless.examine()
+
+    assert (finding.level, finding.what) == ("warning", f"synchronous is off for {path}")
+    assert careful.examine() == []
+
+
 # Transactions
 
 

@@ -1,0 +1,1 @@
+from kernelq_plugins.engine_redis.contract import *
