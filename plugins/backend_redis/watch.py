@@ -1,0 +1,95 @@
+"""Waiting for outcomes: read again what a ring came for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+
+from kernelq.contracts import SUCCESS, Outcome, Watch
+from kernelq.redis import Listener, RedisEngine
+
+from .errors import read_outcome
+
+_LOOK_EVERY = 1.5
+"""Seconds without a look while nothing is heard."""
+
+_LOOK_ANYWAY = 30.0
+"""Seconds without a look at what no ring came for."""
+
+Load = Callable[[Collection[str]], dict[str, bytes]]
+"""Task ids → blobs of those that are stored."""
+
+
+class RedisWatch(Watch):
+    """A watch of some tasks, by what was last seen of each. A task's channel has the name of its key."""
+
+    def __init__(self, engine: RedisEngine, load: Load, channel: Callable[[str], str], ids: Collection[str]) -> None:
+        self._engine = engine
+        self._load = load
+        self._open = dict.fromkeys(ids)  # what may still change, in the order given
+        self._channels = {channel(task_id): task_id for task_id in self._open}
+        self._channel = channel
+        self._seen: dict[str, bytes] = {}
+        self._listener: Listener | None = None  # made by the first wait
+        self._lock = threading.Lock()
+        self._rung_for = set(self._open)  # what to read next; under the lock
+        self._rung = threading.Event()
+
+    def changes(self, timeout: float) -> list[Outcome]:
+        deadline = time.monotonic() + timeout
+        while True:
+            outcomes = self._look()
+            left = deadline - time.monotonic()
+            if outcomes or left <= 0:
+                return outcomes
+            self._wait(left)
+
+    def close(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.leave(self._channels)
+
+    def _look(self) -> list[Outcome]:
+        with self._lock:
+            self._rung.clear()
+            wanted, self._rung_for = [each for each in self._rung_for if each in self._open], set()
+        try:
+            blobs = self._load(wanted)
+        except BaseException:
+            self._look_at_all()
+            raise
+        changed = [read_outcome(task_id, blob) for task_id, blob in blobs.items() if self._seen.get(task_id) != blob]
+        self._seen.update(blobs)
+        self._finish([outcome.id for outcome in changed if outcome.state == SUCCESS])
+        return changed
+
+    def _finish(self, ids: Collection[str]) -> None:
+        """Nothing overwrites a SUCCESS: these are read no more."""
+        for task_id in ids:
+            del self._open[task_id], self._seen[task_id]
+        channels = [self._channel(task_id) for task_id in ids]
+        for channel in channels:
+            del self._channels[channel]
+        if self._listener is not None and channels:
+            self._listener.leave(channels)
+
+    def _wait(self, left: float) -> None:
+        if self._listener is None:
+            # Each channel rings once it is subscribed, so what came since the look is seen.
+            self._listener = self._engine.listen(list(self._channels), self._ring)
+        patience = _LOOK_ANYWAY if self._listener.is_heard else _LOOK_EVERY
+        if not self._rung.wait(min(left, patience)) and left > patience:
+            self._look_at_all()
+
+    def _ring(self, channel: str) -> None:  # on the engine's thread
+        task_id = self._channels.get(channel)
+        if task_id is not None:
+            with self._lock:
+                self._rung_for.add(task_id)
+                self._rung.set()
+
+    def _look_at_all(self) -> None:
+        with self._lock:
+            self._rung_for.update(self._open)
+            self._rung.set()

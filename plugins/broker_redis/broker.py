@@ -1,0 +1,119 @@
+"""The Redis broker: publishing, renewing, and what administrators ask."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, count
+from typing import TYPE_CHECKING, Any, cast
+
+from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Finding, Message, QueueStats, unpack
+from kernelq.redis import RedisEngine
+
+from . import scripts
+from .consumer import RedisConsumer
+from .examination import examine
+from .parcels import runs_of
+
+if TYPE_CHECKING:
+    from kernelq import KernelQ
+
+_AT_ONCE = 1000
+"""Messages or letters changed in one script where their number has no bound: some milliseconds, in which Redis serves nobody else."""
+
+
+class RedisBroker(Broker):
+    """Messages in Redis, under one prefix."""
+
+    capabilities: Capabilities = Capabilities(
+        durable=True,
+        processes=True,
+        delay=True,
+        priorities=10,
+        leases=True,
+        transactions=True,
+        push=True,
+        dedup=True,
+        inventory=True,
+    )
+    engine: Engine
+
+    def __init__(self, app: KernelQ, url: str) -> None:
+        options: dict[str, Any] = app.conf.broker_transport_options
+        self.engine = app.engine(url)
+        self._redis = cast(RedisEngine, self.engine)
+        self.space = self._redis.space(url, options)
+        self._allows_eviction = bool(options.get("allow_eviction"))
+        self._numbers = count(1)
+        self._unanswered: dict[str, int] = {}
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        if messages:
+            self.space.run(scripts.PUBLISH, list(chain.from_iterable(runs_of(messages))))
+
+    def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> RedisConsumer:
+        return RedisConsumer(
+            self._redis, self.space, queues, id=id, lease=lease, numbers=self._numbers, unanswered=self._unanswered
+        )
+
+    def renew(self, consumer_ids: Sequence[str]) -> list[str]:
+        return [consumer_ids[position] for position in self.space.run(scripts.RENEW, consumer_ids)]
+
+    def queues(self) -> list[QueueStats]:
+        rows = self.space.run(scripts.STAND)
+        return sorted((_stats(*rows[i : i + 6]) for i in range(0, len(rows), 6)), key=lambda queue: queue.name)
+
+    def purge(self, queue: str) -> int:
+        purged = 0
+        while some := self.space.run(scripts.PURGE, [queue, _AT_ONCE]):
+            purged += some
+        return purged
+
+    def dead(self, *, queue: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        letters = self.space.run(scripts.DEAD, [limit] if queue is None else [limit, queue])
+        return [_letter(*letter) for letter in letters]
+
+    def dead_retry(self, refs: Collection[str]) -> int:
+        return sum(self.space.run(scripts.REVIVE, some) for some in _chunks(refs))
+
+    def dead_purge(self, refs: Collection[str] | None = None) -> int:
+        if refs is not None:
+            return sum(self.space.run(scripts.FORGET_DEAD, [_AT_ONCE, *some]) for some in _chunks(refs))
+        purged = 0
+        while some_gone := self.space.run(scripts.FORGET_DEAD, [_AT_ONCE]):
+            purged += some_gone
+        return purged
+
+    def examine(self) -> list[Finding]:
+        return examine(self.space, allows_eviction=self._allows_eviction)
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def _chunks(refs: Collection[str]) -> Iterator[list[str]]:
+    """Those refs that can be ours, oldest first: the order they are put back in."""
+    numbers = sorted({ref for ref in refs if ref.isascii() and ref.isdigit()}, key=int)
+    return (numbers[i : i + _AT_ONCE] for i in range(0, len(numbers), _AT_ONCE))
+
+
+def _stats(name: bytes, ready: int, delayed: int, running: int, dead: int, oldest: bytes) -> QueueStats:
+    return QueueStats(
+        name=name.decode(),
+        ready=ready,
+        delayed=delayed,
+        running=running,
+        dead=dead,
+        oldest_ready_at=float(oldest) if oldest else None,
+    )
+
+
+def _letter(ref: bytes, queue: bytes, reason: bytes, died_at: bytes, raw: bytes) -> DeadLetter:
+    message = unpack(raw)
+    return DeadLetter(
+        ref=ref.decode(),
+        queue=queue.decode(),
+        reason=reason.decode(),
+        died_at=float(died_at),
+        raw=raw,
+        message=message if isinstance(message, Message) else None,
+    )

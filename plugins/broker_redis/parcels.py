@@ -1,0 +1,54 @@
+"""What scripts are given and give back: runs of messages, and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from kernelq.contracts import Delivery, Message, pack, unpack
+from kernelq.redis import Word
+
+
+class Tag(NamedTuple):
+    """What names a delivery to the scripts: the message's key and the token of this handing-out."""
+
+    key: bytes
+    token: bytes
+
+
+def runs_of(messages: Iterable[Message]) -> list[list[Word]]:
+    """Messages as runs of equal queue, priority and eta, in order; see ``read_run`` in ``common.lua``."""
+    runs = []
+    for (queue, priority, eta), run in groupby(messages, key=_sort):
+        listed = [word for message in run for word in (message.key, pack(message))]
+        runs.append([len(listed) // 2, queue, priority, "" if eta is None else eta, *listed])
+    return runs
+
+
+def deliveries_of(
+    keys: Sequence[bytes], tokens: Sequence[bytes], blobs: Sequence[Any], marks: Sequence[int]
+) -> list[Delivery]:
+    """What was handed out, see ``deliveries.lua``."""
+    came_back = {marks[i]: (marks[i + 1], marks[i + 2]) for i in range(0, len(marks), 3)}
+    return [
+        _delivery(Tag(key, token), blob, came_back.get(i, (0, 0)))
+        for i, (key, token, blob) in enumerate(zip(keys, tokens, blobs, strict=True))
+    ]
+
+
+def _delivery(tag: Tag, blob: bytes | None, history: tuple[int, int]) -> Delivery:
+    fence, _, _, queue = tag.token.split(b":", 3)
+    crashes, suspect = history
+    return Delivery(
+        message=unpack(blob or b""),
+        queue=queue.decode(),
+        tag=tag,
+        fence=int(fence),
+        crashes=crashes,
+        suspect=bool(suspect),
+    )
+
+
+def _sort(message: Message) -> tuple[str, int, float | None]:
+    return message.queue, min(max(message.priority, 0), 9), message.eta

@@ -1,0 +1,8 @@
+-- Accept messages, all or none.
+--   ARGV[2…]  runs of messages, see `read_run`
+
+local list, i = {}, 2
+while ARGV[i] do
+  i = read_run(i, list)
+end
+publish(list, time())

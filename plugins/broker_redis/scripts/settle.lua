@@ -1,0 +1,167 @@
+-- Carry out the ends of attempts; nothing is done of one whose delivery the consumer does not hold under its token.
+--   ARGV[2] consumer   [3] number of this settlement   [4] how many plain acks; then key and token of each
+--   then for every other transition:
+--     key, token, verdict (A R P C D), delay in seconds, reason,
+--     number of runs of successors, the runs (see `read_run`),
+--     number of effects, and of each: which fragment, database, number of arguments, arguments
+-- `fragments` are functions that stores brought, see engine_redis/contract.py. They come before this text.
+-- Returns the positions of the refused ones, from 0: plain acks first, then the others.
+
+local id, number = ARGV[2], ARGV[3]
+local consumer, held_by_me = P .. 'consumer:' .. id, P .. 'held:' .. id
+
+if ARGV[1] == '1' then
+  local done = call('HGET', consumer, 'settled')
+  local before, refused = match(done or '', '^(%d+) (.*)$')
+  if before == number then
+    local again = {}
+    for position in string.gmatch(refused, '%d+') do
+      again[#again + 1] = tonumber(position)
+    end
+    return again
+  end
+end
+
+local plain, now = tonumber(ARGV[4]), time()
+local keys, tokens, at = {}, {}, {}
+local i = 5
+for n = 1, plain do
+  keys[n], tokens[n] = ARGV[i], ARGV[i + 1]
+  i = i + 2
+end
+
+-- Where the arguments of each of the others begin; what lies between is read when it is known to be accepted.
+local function skip_runs(i)
+  local runs = tonumber(ARGV[i])
+  i = i + 1
+  for _ = 1, runs do
+    i = i + 4 + 2 * ARGV[i]
+  end
+  return i
+end
+
+local function skip_effects(i)
+  local effects = tonumber(ARGV[i])
+  i = i + 1
+  for _ = 1, effects do
+    i = i + 3 + ARGV[i + 2]
+  end
+  return i
+end
+
+while ARGV[i] do
+  local n = #keys + 1
+  keys[n], tokens[n], at[n] = ARGV[i], ARGV[i + 1], i + 2
+  i = skip_effects(skip_runs(i + 5))
+end
+
+local holds = all_of('HMGET', held_by_me, keys)
+local gone, forgotten, refused, settled = {}, {}, {}, {}
+for n = 1, #keys do
+  if holds[n] == tokens[n] and not settled[keys[n]] then
+    settled[keys[n]] = true
+    gone[#gone + 1] = keys[n]
+    local verdict = at[n] and ARGV[at[n]] or 'A'
+    if verdict == 'A' then
+      forgotten[#forgotten + 1] = keys[n]
+    end
+  else
+    refused[#refused + 1] = n - 1
+    at[n] = nil
+  end
+end
+
+if #gone == 0 then
+  return refused
+end
+write_though_full()
+
+-- Before all deliveries: should a fragment fail, they are all still held and settled again, one by one.
+local successors, selected = {}, HOME
+
+local function select_db(db)
+  if db ~= selected then
+    call('SELECT', db)
+    selected = db
+  end
+end
+
+local function run_effects(i)
+  for _ = 1, tonumber(ARGV[i]) do
+    local fragment, db, size = fragments[tonumber(ARGV[i + 1])], ARGV[i + 2], tonumber(ARGV[i + 3])
+    select_db(db)
+    local follow = fragment({ unpack(ARGV, i + 4, i + 3 + size) })
+    for j = 1, follow and #follow or 0 do
+      successors[#successors + 1] = follow[j]
+    end
+    i = i + 3 + size
+  end
+end
+
+for n = plain + 1, #keys do
+  if at[n] then
+    local j = at[n] + 4
+    for _ = 1, tonumber(ARGV[j - 1]) do
+      j = read_run(j, successors)
+    end
+    run_effects(j)
+  end
+end
+select_db(HOME)
+
+spread('HDEL', held_by_me, gone)
+
+local freed = {}
+
+local function free(queue)
+  freed[queue] = (freed[queue] or 0) + 1
+end
+
+local function park(key, token, delay)
+  local fence, place, queue = parse(token)
+  local crashes, suspect = state_of(key)
+  set_state(key, fence, crashes, suspect, 0)
+  call('ZADD', P .. 'delayed:' .. queue, instant(now + delay), place .. ':' .. key)
+  if delay <= LOOK_EVERY then
+    free(queue)
+  end
+end
+
+local function bury(key, token, reason)
+  local fence, place, queue = parse(token)
+  local ref = format('%.0f', take_ticks(1, now) + 1)
+  call('HSET', P .. 'letter:' .. ref, 'queue', queue, 'key', key, 'reason', reason, 'died_at', instant(now), 'fence', fence,
+    'priority', 9 - math.floor(place / BAND), 'message', call('HGET', P .. 'messages', key) or '')
+  call('ZADD', P .. 'dead:' .. queue, ref, ref)
+  call('SADD', P .. 'queues', queue)
+  forgotten[#forgotten + 1] = key
+end
+
+for n = plain + 1, #keys do
+  if at[n] then
+    local verdict, delay, reason = ARGV[at[n]], tonumber(ARGV[at[n] + 1]), ARGV[at[n] + 2]
+    if verdict == 'D' then
+      bury(keys[n], tokens[n], reason)
+    elseif verdict == 'P' and delay > 0 then
+      park(keys[n], tokens[n], delay)
+    elseif verdict ~= 'A' then
+      free(put_back(keys[n], tokens[n], verdict == 'C' and 1 or 0))
+    end
+  end
+end
+
+if #forgotten > 0 then
+  spread('HDEL', P .. 'messages', forgotten)
+  if call('EXISTS', P .. 'states') == 1 then
+    spread('HDEL', P .. 'states', forgotten)
+  end
+end
+
+-- After all deliveries: a successor may bear the key of the message it follows.
+publish(successors, now)
+
+for queue, most in pairs(freed) do
+  wake(queue, most)
+end
+call('HSET', consumer, 'settled', number .. ' ' .. concat(refused, ','))
+return refused

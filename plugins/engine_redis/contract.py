@@ -1,0 +1,116 @@
+"""What the engine of family ``redis`` offers its broker and its stores, beside `kernelq.contracts.Engine`.
+
+Drivers take it from `kernelq.redis`. A store takes part in the end of an attempt like this:
+
+    STORE = Fragment("redis.call('SET', args[1], args[2])")
+
+    def apply_within(self, handle: Within, ops):
+        for op in ops:
+            handle.add(STORE, self._space, [self._space.key(op.name), op.value])
+        return ()
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+Word = str | bytes | int | float
+"""An argument of a command."""
+
+Ring = Callable[[str], None]
+"""What the engine calls with a channel, on a thread of its own: brief, and it never raises."""
+
+
+class Script:
+    """A Lua script, made of parts that are put one after the other.
+
+    KEYS[1] is the prefix of the caller's keys. ARGV[1] is "1" when the same call may have been carried out before,
+    its answer being lost, and "0" otherwise: see `Space.run`.
+    """
+
+    def __init__(self, *parts: str) -> None:
+        self.source = "\n".join(parts)
+
+    @cached_property
+    def sha(self) -> str:
+        """What the server calls it."""
+        return hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+class Fragment:
+    """What a store does as part of the broker's script: the body of a Lua function of `args`, a list of strings.
+
+    It runs with the store's own database selected, after the delivery it belongs to was found held, in the script that
+    settles it. It must be idempotent: when another fragment of the script fails, it runs again. All keys it touches come in `args` and begin with the store's prefix. It returns nothing,
+    or messages to be published: a flat list of queue, priority, eta (number or false), key and packed message of each.
+    """
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+
+
+class Space(Protocol):
+    """Where one driver keeps its keys: a prefix in a database of an engine. Any thread may use it."""
+
+    prefix: str
+    """How all its keys begin; ends with a colon and has a hash tag."""
+    db: int
+
+    def key(self, name: str) -> str:
+        """A key of this space."""
+
+    def run(self, script: Script, args: Sequence[Word] = (), *, repeated: bool = False) -> Any:
+        """Run a script; when the connection breaks, once more on another one, with ARGV[1] set to "1".
+
+        `repeated` says that the caller sent the same before.
+
+        Raises:
+            BrokerUnavailable, BrokerRefused, BrokerFull, BrokerError: as their names say.
+        """
+
+    def call(self, *words: Word) -> Any:
+        """Run one command whose second word is a key; twice must be as good as once. Raises as `run`."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """What the server says of itself (INFO), of the node that has these keys. Raises as `run`."""
+
+    def settings(self, *names: str) -> Mapping[str, str] | None:
+        """Settings of that server (CONFIG GET); None when it does not show them to us. Raises as `run`."""
+
+
+class Listener(Protocol):
+    """Somebody's interest in some channels."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the subscription stands; while it does not, look by yourself."""
+
+    def leave(self, channels: Collection[str]) -> None:
+        """Be interested in these no more."""
+
+
+class RedisEngine(Protocol):
+    """What the engine of family ``redis`` offers beside `Engine`."""
+
+    def space(self, url: str, options: Mapping[str, Any]) -> Space:
+        """Where the driver with this URL and these transport options keeps its keys.
+
+        Raises:
+            ImproperlyConfigured: an option that cannot be used.
+        """
+
+    def listen(self, channels: Collection[str], ring: Ring) -> Listener:
+        """Have `ring(channel)` called for each channel once it is subscribed, and then whenever something is said there.
+
+        So who looks after each ring misses nothing, also over lost connections. Returns at once.
+        """
+
+
+class Within(Protocol):
+    """The script that settles one delivery, while it is put together; `handle` of `Store.apply_within`."""
+
+    def add(self, fragment: Fragment, space: Space, args: Sequence[Word]) -> None:
+        """Have `fragment` run in that space's database, if the delivery is still held."""
