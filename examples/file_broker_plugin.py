@@ -34,6 +34,7 @@ TAKE_BACK = """UPDATE messages SET holder = NULL, crashes = crashes + (suspect A
 RENEW = "UPDATE leases SET ends = ? + lasts WHERE ends > ? AND holder = ? RETURNING holder"
 SETTLE = """UPDATE messages SET holder = NULL, due = ?, crashes = crashes + ?, reason = ?, since = COALESCE(?, since)
     WHERE place = ? AND fence = ? AND holder = ?"""
+HELD = "SELECT place, fence FROM messages WHERE holder = ?"
 PURGE = "DELETE FROM messages WHERE place IN (SELECT place FROM waiting WHERE queue = ?) RETURNING place"
 DEAD = "SELECT * FROM messages WHERE reason IS NOT NULL AND ? IN (queue, '') ORDER BY since DESC, place DESC LIMIT ?"
 EXHUME = "DELETE FROM messages WHERE reason IS NOT NULL AND place LIKE ? RETURNING *"
@@ -50,7 +51,9 @@ def make_broker(app: KernelQ, url: str) -> Broker | None:
 
 
 class FileBroker(Broker):
-    capabilities = contracts.Capabilities(durable=True, processes=True, delay=True, priorities=10, leases=True)
+    capabilities = contracts.Capabilities(
+        durable=True, processes=True, delay=True, priorities=10, leases=True, dedup=True, inventory=True
+    )
     now = staticmethod(time.time)
 
     def __init__(self, path: str) -> None:
@@ -153,6 +156,10 @@ class FileConsumer(contracts.Consumer):
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:
         for each in deliveries:
             self._broker.run("UPDATE messages SET started = 1 WHERE place = ? AND fence = ?", each.tag, each.fence)
+
+    def held(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        mine = {(row["place"], row["fence"]) for row in self._broker.run(HELD, self.id)}
+        return [each for each in deliveries if (each.tag, each.fence) in mine]
 
     def wake(self) -> None:
         self._woken.set()

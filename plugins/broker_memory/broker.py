@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class MemoryBroker(Broker):
     """Messages in this process's memory; several brokers on one engine are one."""
 
-    capabilities: Capabilities = Capabilities(delay=True, priorities=10, leases=True, transactions=True, push=True)
+    capabilities: Capabilities = Capabilities(
+        delay=True, priorities=10, leases=True, transactions=True, push=True, dedup=True, inventory=True
+    )
     engine: MemoryEngine
 
     def __init__(self, app: KernelQ, url: str) -> None:

@@ -64,6 +64,10 @@ class MemoryConsumer(Consumer):
             self._begin_lease()
             return self._hand_out(lost.held[place] for place in sorted(lost.held))
 
+    def held(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        with self._engine.condition:
+            return [delivery for delivery in deliveries if self._held(delivery) is not None]
+
     def wake(self) -> None:
         with self._engine.condition:
             self._woken = True

@@ -7,18 +7,35 @@ from typing import TYPE_CHECKING, Any
 from .running import start_worker
 
 if TYPE_CHECKING:
+    from .proxy import Proxy as Proxy
+    from .suites import BackendFaultSuite as BackendFaultSuite
     from .suites import BackendSuite as BackendSuite
     from .suites import Behaviour as Behaviour
+    from .suites import BrokerFaultSuite as BrokerFaultSuite
     from .suites import BrokerSuite as BrokerSuite
+    from .suites import Column as Column
     from .suites import behaviours as behaviours
+    from .suites import engines_table as engines_table
     from .suites import requires as requires
 
-__all__ = ["BackendSuite", "Behaviour", "BrokerSuite", "behaviours", "requires", "start_worker"]
+__all__ = [
+    "BackendFaultSuite",
+    "BackendSuite",
+    "Behaviour",
+    "BrokerFaultSuite",
+    "BrokerSuite",
+    "Column",
+    "Proxy",
+    "behaviours",
+    "engines_table",
+    "requires",
+    "start_worker",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'kernelq.testing' has no attribute {name!r}")
-    from . import suites
+    from . import proxy, suites
 
-    return getattr(suites, name)
+    return getattr(proxy if name == "Proxy" else suites, name)

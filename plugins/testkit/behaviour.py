@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _NAME = re.compile(r"test_(?P<number>[a-z]\d+)_(?P<sentence>\w+)")
 
+_SERVER_FIXTURES = {"server", "proxy", "remote", "undaunted"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
@@ -23,6 +25,8 @@ class Behaviour:
     number: str
     sentence: str
     requires: tuple[str, ...] = ()
+    needs_server: bool = False
+    """Whether only an engine with a server can be disturbed like that."""
 
 
 def requires(*capabilities: str) -> Callable[[F], F]:
@@ -44,19 +48,34 @@ def needs_of(function: object) -> tuple[str, ...]:
     return needs
 
 
+def lacking(needs: Iterable[str], capabilities: Capabilities) -> list[str]:
+    """Those of some capabilities that are not declared."""
+    declared = {name: getattr(capabilities, name) for name in needs}
+    return [
+        name for name, value in declared.items() if not value or (name == "priorities" and value == 1)
+    ]  # one is none
+
+
 def skip_unless_able(function: object, capabilities: Capabilities) -> None:
     """Skip the running test when its engine does not declare what it needs."""
-    for name in needs_of(function):
-        declared = getattr(capabilities, name)
-        if not declared or (name == "priorities" and declared == 1):  # one priority is none
-            pytest.skip(f"the driver does not declare the capability {name!r}")
+    for name in lacking(needs_of(function), capabilities):
+        pytest.skip(f"the driver does not declare the capability {name!r}")
+
+
+def parse(name: str) -> tuple[str, str] | None:
+    """The number and the sentence of a test's name: ``b40``, "an acked message is forgotten"; None: it is no behaviour."""
+    match = _NAME.fullmatch(name)
+    return (match["number"], match["sentence"].replace("_", " ")) if match else None
 
 
 def behaviours(suite: type[object]) -> list[Behaviour]:
     """Every behaviour of a suite, by number."""
     found = []
     for name, function in inspect.getmembers(suite, inspect.isfunction):
-        if match := _NAME.fullmatch(name):
-            sentence = match["sentence"].replace("_", " ")
-            found.append(Behaviour(number=match["number"], sentence=sentence, requires=needs_of(function)))
+        if named := parse(name):
+            number, sentence = named
+            needs_server = not _SERVER_FIXTURES.isdisjoint(inspect.signature(function).parameters)
+            found.append(
+                Behaviour(number=number, sentence=sentence, requires=needs_of(function), needs_server=needs_server)
+            )
     return sorted(found, key=lambda behaviour: int(behaviour.number[1:]))

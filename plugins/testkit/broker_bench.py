@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pytest
 from kernelq import KernelQ
@@ -45,6 +46,10 @@ class BrokerBench:
     def plant_garbage(self, broker: Broker, queue: str, raw: bytes) -> None:
         """Put bytes that are no message into a queue, behind the broker's back."""
         pytest.skip(f"{type(self).__name__} does not say how to plant garbage")
+
+    def session_on(self, url: str) -> AbstractContextManager[Any]:
+        """A session of the caller's own on the engine's database, with ``commit`` and ``rollback``; for `publish_within`."""
+        pytest.skip(f"{type(self).__name__} does not say how to open a session")
 
     def set_clock(self, broker: Broker, now: Callable[[], float]) -> bool:
         """Make the driver read this clock; False when it cannot, and then no test moves the time."""

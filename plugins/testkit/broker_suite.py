@@ -6,6 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from kernelq import KernelQ
 from kernelq.contracts import Broker
 
+from .behaviour import requires
 from .broker_machine import SETTINGS, BrokerMachine
 from .dead_letters import DeadLetters
 from .fetching import Fetching
@@ -23,6 +24,7 @@ class BrokerSuite(Publishing, Fetching, Settling, Leasing, DeadLetters, Sharing,
     What else a subclass may say: `BrokerBench`.
     """
 
+    @requires("leases", "dedup", "inventory")
     def test_b120_it_looks_like_the_memory_broker_whatever_happens(self, broker: Broker) -> None:
         with KernelQ("model", broker="memory://", set_as_current=False) as app:
             pair = SideBySide(broker, app.broker, self.set_clock)

@@ -1,10 +1,10 @@
-"""Behaviours b80–b99: dead letters, purging, and how queues stand."""
+"""Behaviours b80–b99: dead letters, purging, how queues stand, and what an examination finds."""
 
 from __future__ import annotations
 
 import time
 
-from kernelq.contracts import Broker, DeadLetter, Undecodable, Verdict
+from kernelq.contracts import Broker, DeadLetter, Finding, Undecodable, Verdict
 
 from .behaviour import requires
 from .broker_bench import BrokerBench, Consume
@@ -101,7 +101,7 @@ class DeadLetters(BrokerBench):
 
         assert (queue.ready, queue.running, queue.dead) == (3, 2, 1)
 
-    @requires("delay")
+    @requires("delay", "inventory")
     def test_b91_queues_count_what_is_delayed(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish([message("a", eta=time.time() + 3600), message("b"), message("c")])
@@ -111,6 +111,7 @@ class DeadLetters(BrokerBench):
 
         assert (queue.ready, queue.delayed, queue.running) == (1, 2, 0)
 
+    @requires("inventory")
     def test_b92_queues_tell_since_when_the_oldest_ready_message_waits(self, broker: Broker) -> None:
         before = time.time()
         broker.publish([message("a")])
@@ -145,7 +146,7 @@ class DeadLetters(BrokerBench):
         assert (stats(broker).running, stats(broker, "other").ready) == (1, 1)
         settle(consumer, deliveries)
 
-    @requires("delay")
+    @requires("delay", "inventory")
     def test_b96_purging_drops_what_is_delayed(self, broker: Broker) -> None:
         broker.publish([message("a", eta=time.time() + 3600)])
 
@@ -162,6 +163,12 @@ class DeadLetters(BrokerBench):
 
     def test_b98_purging_an_unknown_queue_drops_nothing(self, broker: Broker) -> None:
         assert broker.purge("never-seen") == 0
+
+    def test_b99_an_examination_of_a_fit_engine_refuses_nothing(self, broker: Broker) -> None:
+        findings = broker.examine()
+
+        assert all(isinstance(finding, Finding) and finding.what for finding in findings)
+        assert [finding for finding in findings if finding.level == "refused"] == []
 
     def _bury(
         self, broker: Broker, consume: Consume, id: str, *, queue: str = "q", reason: str = "rejected"

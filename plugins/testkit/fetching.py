@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
 
+import pytest
 from kernelq.contracts import Broker
 
 from .behaviour import requires
@@ -86,6 +88,20 @@ class Fetching(BrokerBench):
         started = time.monotonic()
         assert consumer.fetch(1, 0.2) == []
         assert time.monotonic() - started > 0.15
+
+    @requires("priorities")
+    def test_b29_ten_priorities_and_ages_are_told_apart(self, broker: Broker, consume: Consume) -> None:
+        if broker.capabilities.priorities < 10:
+            pytest.skip(f"the driver tells {broker.capabilities.priorities} priorities apart, not 10")
+        given = [message(str(i), priority=i % 10) for i in range(100)]
+        random.Random(7).shuffle(given)
+        broker.publish(given)
+        consumer, found = consume(), list[str]()
+
+        while deliveries := consumer.fetch(33, 0):
+            found += ids(deliveries)
+
+        assert found == [each.id for each in sorted(given, key=lambda each: -each.priority)]
 
     @requires("delay")
     def test_b30_a_message_waits_for_its_eta(self, broker: Broker, consume: Consume) -> None:

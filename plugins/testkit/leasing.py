@@ -190,6 +190,7 @@ class Leasing(BrokerBench):
     def test_b74_there_is_nothing_to_take_over_from_a_stranger(self, consume: Consume) -> None:
         assert consume().take_over("never-seen") == []
 
+    @requires("leases")
     def test_b75_closing_gives_back_uncharged_and_in_place(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish(messages("abc"))
@@ -225,6 +226,30 @@ class Leasing(BrokerBench):
             deliveries = waiting.fetch(1, PATIENCE)
 
         assert ids(deliveries) == ["a"]
+
+    @requires("leases")
+    def test_b78_what_was_settled_or_lost_is_not_held_any_more(self, broker: Broker, consume: Consume) -> None:
+        consumer = consume(lease=self.lease)
+        broker.publish([message("a")])
+        [lost] = consumer.fetch(1, 0)
+        assert ids(consume().fetch(1, PATIENCE)) == ["a"]
+        broker.publish(messages("bc"))
+        settled, kept = consumer.fetch(2, 0)
+        settle(consumer, [settled])
+
+        # Its lease lives, for it began anew with the fetch; what the old one held is another's.
+        assert consumer.held([lost, settled, kept]) == [kept]
+
+    @requires("leases")
+    def test_b79_messages_of_several_lost_consumers_come_back_in_their_places(
+        self, broker: Broker, consume: Consume
+    ) -> None:
+        broker.publish(messages("abc"))
+        consume(lease=2 * self.lease).fetch(1, 0)
+        consume(lease=self.lease).fetch(1, 0)
+        consume("another queue").fetch(1, 3 * self.lease)
+
+        assert ids(consume().fetch(10, 0)) == ["a", "b", "c"]
 
     def _suspect(self, broker: Broker, consume: Consume, *, is_started: bool = False) -> Delivery:
         """A delivery of a suspect, held under a lease that nobody will renew."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kernelq.contracts import Broker, EncodeError, Message
 
+from .behaviour import requires
 from .broker_bench import BrokerBench, Consume
 from .samples import BODY, ids, message, messages, settle
 
@@ -75,6 +76,7 @@ class Publishing(BrokerBench):
         assert ids(consume("other").fetch(10, 0)) == ["b"]
         assert ids(consume("one").fetch(10, 0)) == ["a"]
 
+    @requires("dedup")
     def test_b09_a_key_that_waits_is_left_out(self, broker: Broker, consume: Consume) -> None:
         broker.publish(messages("ab"))
 
@@ -82,11 +84,13 @@ class Publishing(BrokerBench):
 
         assert ids(consume().fetch(10, 0)) == ["a", "b", "c"]
 
+    @requires("dedup")
     def test_b10_a_key_twice_in_a_batch_counts_once(self, broker: Broker, consume: Consume) -> None:
         broker.publish(messages("aba"))
 
         assert ids(consume().fetch(10, 0)) == ["a", "b"]
 
+    @requires("dedup")
     def test_b11_a_key_that_is_leased_is_left_out(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish([message("a")])

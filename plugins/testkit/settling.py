@@ -5,9 +5,9 @@ from __future__ import annotations
 from kernelq.contracts import Broker, Transition, Verdict
 
 from .behaviour import requires
-from .broker_bench import BrokerBench, Consume
+from .broker_bench import ENOUGH, BrokerBench, Consume
 from .elsewhere import PATIENCE, soon
-from .samples import ids, message, messages, settle, stats
+from .samples import QUEUE, ids, message, messages, settle, stats
 
 
 class Settling(BrokerBench):
@@ -23,6 +23,7 @@ class Settling(BrokerBench):
         consumer.close()
         assert consume().fetch(1, 0) == []
 
+    @requires("leases")
     def test_b41_a_requeued_message_returns_to_its_place(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish(messages("abc"))
@@ -69,6 +70,7 @@ class Settling(BrokerBench):
         assert ids([delivery]) == ["a"]
         assert (delivery.crashes, delivery.suspect) == (0, False)
 
+    @requires("leases")
     def test_b45_a_crashed_message_is_charged_and_returns_to_its_place(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish(messages("ab"))
@@ -110,6 +112,34 @@ class Settling(BrokerBench):
 
         assert consumer.fetch(1, 0) == []
 
+    def test_b52_what_was_just_fetched_is_held(self, broker: Broker, consume: Consume) -> None:
+        consumer = consume()
+        broker.publish(messages("ab"))
+        deliveries = consumer.fetch(2, 0)
+
+        assert consumer.held(deliveries) == deliveries
+        assert consumer.held([]) == []
+
+    def test_b53_a_consumer_goes_on_where_a_discarded_one_of_its_id_ended(
+        self, broker: Broker, consume: Consume
+    ) -> None:
+        discarded = consume()
+        broker.publish(messages("abc"))
+        deliveries = discarded.fetch(2, 0)
+        discarded.discard()
+        consumer = broker.consumer([QUEUE], id=discarded.id, lease=ENOUGH)
+
+        held = consumer.held(deliveries)
+        settle(consumer, held)
+        found: list[str] = []
+        while len(held) + len(found) < 3 and (fetched := consumer.fetch(3, PATIENCE)):
+            found += ids(fetched)
+            settle(consumer, fetched)
+
+        # Where leases end with the connection nothing is held, and all comes again.
+        assert sorted(ids(held) + found) == ["a", "b", "c"]
+        consumer.close()
+
     def test_b49_successors_are_published(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish([message("a")])
@@ -118,6 +148,7 @@ class Settling(BrokerBench):
 
         assert ids(consumer.fetch(10, 0)) == ["b", "c"]
 
+    @requires("dedup")
     def test_b50_a_successor_that_waits_already_is_left_out(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish(messages("ab"))

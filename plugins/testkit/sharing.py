@@ -48,6 +48,7 @@ class Sharing(BrokerBench):
         assert len(set(drained)) == len(drained) == 8 * 20
         assert [id for id in drained if id.startswith("3-")] == [f"3-{i}" for i in range(20)]
 
+    @requires("dedup")
     def test_b103_many_threads_publish_one_key(self, broker: Broker, consume: Consume) -> None:
         together([partial(broker.publish, messages("abc"))] * 8)
 

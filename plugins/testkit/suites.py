@@ -7,13 +7,17 @@ pytest.register_assert_rewrite(
     *(
         f"{__package__}.{module}"
         for module in (
+            "backend_outages",
             "book",
             "broker_bench",
             "broker_machine",
             "dead_letters",
+            "dying",
             "elsewhere",
             "fetching",
             "leasing",
+            "lost_replies",
+            "outages",
             "publishing",
             "samples",
             "settling",
@@ -21,6 +25,7 @@ pytest.register_assert_rewrite(
             "side_by_side",
             "storing",
             "transacting",
+            "undaunted",
             "watching",
         )
     )
@@ -29,5 +34,17 @@ pytest.register_assert_rewrite(
 from .backend_suite import BackendSuite  # noqa: E402
 from .behaviour import Behaviour, behaviours, requires  # noqa: E402
 from .broker_suite import BrokerSuite  # noqa: E402
+from .engines_table import Column, engines_table  # noqa: E402
+from .fault_suites import BackendFaultSuite, BrokerFaultSuite  # noqa: E402
 
-__all__ = ["BackendSuite", "Behaviour", "BrokerSuite", "behaviours", "requires"]
+__all__ = [
+    "BackendFaultSuite",
+    "BackendSuite",
+    "Behaviour",
+    "BrokerFaultSuite",
+    "BrokerSuite",
+    "Column",
+    "behaviours",
+    "engines_table",
+    "requires",
+]

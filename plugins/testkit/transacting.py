@@ -118,6 +118,44 @@ class Transacting(BrokerBench):
         with app.backend.watch(["a"]) as watch, soon(consumer.settle, [transition]):
             assert watch.changes(PATIENCE) == [outcome("a")]
 
+    @requires("transactions")
+    def test_b116_what_is_published_within_a_session_is_there_when_that_commits(
+        self, app: KernelQ, broker: Broker, consume: Consume
+    ) -> None:
+        assert stats(broker).ready == 0  # before the session, which may keep others from making tables
+        with self.session_on(app.broker_url) as session:
+            broker.publish_within(session, messages("ab"))
+            assert stats(broker).ready == 0
+
+            session.commit()
+
+        assert ids(consume().fetch(10, 0)) == ["a", "b"]
+
+    @requires("transactions")
+    def test_b117_what_is_published_within_a_session_is_gone_when_that_rolls_back(
+        self, app: KernelQ, broker: Broker, consume: Consume
+    ) -> None:
+        with self.session_on(app.broker_url) as session:
+            broker.publish_within(session, [message("a")])
+
+            session.rollback()
+
+        broker.publish([message("b")])
+        assert ids(consume().fetch(10, 0)) == ["b"]
+
+    @requires("transactions")
+    def test_b118_a_session_that_commits_wakes_a_waiting_consumer(
+        self, app: KernelQ, broker: Broker, consume: Consume
+    ) -> None:
+        def publish() -> None:
+            with self.session_on(app.broker_url) as session:
+                broker.publish_within(session, [message("a")])
+                session.commit()
+
+        self.session_on(app.broker_url)  # skips on this thread, where there are no sessions
+        with soon(publish):
+            assert ids(consume().fetch(1, PATIENCE)) == ["a"]
+
     def _watch_for_halves(self, app: KernelQ, id: str, after: str) -> None:
         """Look until the successor waits; what is read later must know all that was read before."""
         until = time.monotonic() + PATIENCE

@@ -112,6 +112,21 @@ class Watching(BackendBench):
         with soon_in_child(partial(backend.apply, [outcome("a")])), backend.watch(["a"]) as watch:
             assert watch.changes(PATIENCE) == [outcome("a")]
 
+    def test_r42_twenty_threads_watch_at_once(self, backend: Backend) -> None:
+        def watch(thread: int) -> dict[str, Outcome]:
+            with backend.watch([f"own-{thread}", "shared"]) as watch:
+                return _follow(watch, 2)
+
+        def store() -> dict[str, Outcome]:
+            backend.apply([outcome("shared"), *(outcome(f"own-{thread}") for thread in range(20))])
+            return {}
+
+        *found, _ = together([*(partial(watch, thread) for thread in range(20)), store])
+
+        assert found == [
+            {f"own-{thread}": outcome(f"own-{thread}"), "shared": outcome("shared")} for thread in range(20)
+        ]
+
 
 def _by_id(outcomes: list[Outcome]) -> dict[str, Outcome]:
     return {each.id: each for each in outcomes}

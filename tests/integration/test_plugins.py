@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kernelq import KernelQ
 from kernelq.contracts import Broker
-from kernelq.testing import BrokerSuite
+from kernelq.testing import BrokerFaultSuite, BrokerSuite
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -64,8 +64,8 @@ def test_the_broker_of_the_example_is_short() -> None:
     assert len(code) < 150
 
 
-class TestFileBroker(BrokerSuite):
-    """The broker of the example keeps the contract."""
+class OnFile:
+    """The broker of the example, on a file of its own for every test."""
 
     @pytest.fixture(autouse=True)
     def _examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,11 +77,19 @@ class TestFileBroker(BrokerSuite):
     def make_app(self, url: str) -> KernelQ:
         return KernelQ("conformance", broker=url, plugins=["file_broker_plugin"], set_as_current=False)
 
+
+class TestFileBroker(OnFile, BrokerSuite):
+    """It keeps the contract."""
+
     def plant_garbage(self, broker: Broker, queue: str, raw: bytes) -> None:
         from file_broker_plugin import INSERT, FileBroker
 
         assert isinstance(broker, FileBroker)
         broker.run(INSERT, "garbage", queue, raw, 0, 0.0, 0.0, 0)
+
+
+class TestFileBrokerFaults(OnFile, BrokerFaultSuite):
+    """It keeps it while processes die."""
 
 
 @contextmanager
