@@ -1,17 +1,30 @@
-"""The reference pages, made of the code each time the docs are built: hooks, settings, commands, plugins.
+"""The reference pages, made of the code each time the docs are built: hooks, settings, commands, plugins, engines.
 
 A hook file of MkDocs: `on_files` adds the pages to those written by hand. Nothing is written to the disk.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 from kernelq import KernelQ, Option
 from kernelq import hooks as hookspecs
+from kernelq.contracts import Capabilities
+from kernelq.errors import DriverNotFound
+from kernelq.testing import (
+    BackendFaultSuite,
+    BackendSuite,
+    BrokerFaultSuite,
+    BrokerSuite,
+    Column,
+    behaviours,
+    engines_table,
+)
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -19,6 +32,36 @@ SECTION = re.compile(r"^# --- (?P<title>.+?) -+$", re.MULTILINE)
 
 GROUPS = ("task", "worker", "broker", "result")
 """First words of settings that make a section of their own."""
+
+ENGINES = {
+    "memory": ("memory", "memory://"),
+    "sqlite": ("SQLite", "sqlite:///kernelq.sqlite3"),
+    "postgresql": ("PostgreSQL", "postgresql://127.0.0.1/kernelq"),
+    "mysql": ("MySQL, MariaDB", "mysql://127.0.0.1/kernelq"),
+    "redis": ("Redis", "redis://127.0.0.1/0"),
+    "rabbitmq": ("RabbitMQ", "amqp://127.0.0.1//"),
+}
+"""Engine, as its tests are named → its title, and a URL to make its driver for."""
+
+TESTS = Path(__file__).parents[1] / "tests" / "contract"
+
+SUITES: dict[str, tuple[type[object], str]] = {
+    "Brokers": (BrokerSuite, "test_{}.py"),
+    "Brokers, when something goes wrong": (BrokerFaultSuite, "test_faults_{}.py"),
+    "Result backends": (BackendSuite, "test_{}.py"),
+    "Result backends, when something goes wrong": (BackendFaultSuite, "test_faults_{}.py"),
+}
+"""Section → the suite whose behaviours it lists, and the test file in which an engine runs it."""
+
+ENGINES_INTRO = """
+Every behaviour of the contracts, by its number, and which engine shows it. `yes`: the tests of the repository run it on that
+engine, with a real server, and it must pass there. `lacks …`: the driver does not declare the capability that the behaviour needs; a
+setting that needs it is refused at the start. `no server`: there is nothing between the driver and its data that could
+be cut, stopped or killed. What the drivers declare is asked of them as installed here; which engines are tested, of
+`tests/contract/`.
+
+The same suites are there for an engine of your own: [Write a broker in an afternoon](../write_a_broker.md).
+""".strip()
 
 GENERATED = "This page is made of the code each time the docs are built."
 
@@ -38,6 +81,7 @@ def pages() -> dict[str, str]:
             "reference/settings.md": _settings_page(app),
             "reference/commands.md": _commands_page(app),
             "reference/plugins.md": _plugins_page(app),
+            "reference/engines.md": _engines_page(),
         }
 
 
@@ -140,6 +184,52 @@ def _plugins_page(app: KernelQ) -> str:
     parts = ["# Plugins", GENERATED, "What is installed with KernelQ, each with its own manual."]
     parts += [f"## {info.name}\n\n{_markdown(info.doc)}" for info in app.plugins.infos()]
     return "\n\n".join(parts) + "\n"
+
+
+# --- engines
+
+
+def _engines_page() -> str:
+    columns = {name: column for name in ENGINES if (column := _column(name))}
+    parts = [
+        "# Engines and behaviours",
+        GENERATED,
+        ENGINES_INTRO,
+        f"## What is declared\n\n{_declared(columns.values())}",
+    ]
+    for title, (suite, tests) in SUITES.items():
+        tested = [column for name, column in columns.items() if _is_tested(suite, TESTS / tests.format(name))]
+        parts.append(f"## {title}\n\n{engines_table(behaviours(suite), tested)}")
+    return "\n\n".join(parts)
+
+
+def _column(name: str) -> Column | None:
+    """What the driver declares when it is made for a URL, which takes no server; None: it is not installed."""
+    title, url = ENGINES[name]
+    try:
+        with KernelQ("docs", broker=url, set_as_current=False) as app:
+            capabilities = app.broker.capabilities
+    except DriverNotFound:
+        return None
+    return Column(name=title, capabilities=capabilities, has_server="127.0.0.1" in url)
+
+
+def _declared(columns: Iterable[Column]) -> str:
+    shown = list(columns)
+    rows = [
+        f"| `{field.name}` | {' | '.join(_declaration(getattr(each.capabilities, field.name)) for each in shown)} |"
+        for field in dataclasses.fields(Capabilities)
+    ]
+    head = f"| capability | {' | '.join(each.name for each in shown)} |\n|---|{'---|' * len(shown)}"
+    return f"{head}\n" + "\n".join(rows) + "\n"
+
+
+def _declaration(value: bool | int) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _is_tested(suite: type[object], tests: Path) -> bool:
+    return tests.exists() and re.search(rf"\b{suite.__name__}\)", tests.read_text(encoding="utf-8")) is not None
 
 
 def _markdown(docstring: str) -> str:

@@ -2,6 +2,8 @@
 
     scripts/demo [FOLDER] [--broker URL]
 
+The app in `tasks` is the same on every engine; here its URLs are given to it and to the worker by the environment.
+
 Kill whatever you like while it runs: children of the worker, the worker, all of it at once. A worker that is gone is
 said to be gone and replaced, and the counts come out right.
 """
@@ -16,9 +18,13 @@ import sys
 import sysconfig
 import tempfile
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
+
+from kernelq import KernelQError
+from kernelq.contracts import mask
 
 from .run import console, count
 from .tasks import app
@@ -106,6 +112,8 @@ def run(folder: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="kernelq-demo-") as place:
         os.chdir(place)  # the embedded engine keeps its file in the working directory
         try:
+            with app:
+                app.broker.examine()  # a server that is not there is said at once, and not waited for
             with app, WorkerProcess(Path(place)) as worker:
                 console.print(f"worker: {PROCESSES} processes, supervised by process {worker.pid}; kill any of them")
                 console.print(f"queue and log: {place}")
@@ -121,6 +129,16 @@ def run(folder: Path) -> bool:
             os.chdir("/")
 
 
+def use(broker: str) -> None:
+    """Let this process and the worker it starts use another engine than the embedded one.
+
+    Results are kept there too, if it can keep any; else workers send them to the process that asks, by ``rpc://``.
+    """
+    scheme = broker.partition("://")[0].partition("+")[0]
+    keeps_results = scheme in entry_points(group="kernelq.backends").names
+    os.environ.update(KERNELQ_BROKER_URL=broker, KERNELQ_RESULT_BACKEND=broker if keeps_results else "rpc://")
+
+
 def _print_log(lines: list[str]) -> None:
     if lines:
         console.print("what the workers logged of it:")
@@ -132,14 +150,16 @@ def main() -> int:
     """Run it as the command line says."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description="Count words through a durable queue.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path(sysconfig.get_path("stdlib")), metavar="FOLDER")
-    parser.add_argument("--broker", metavar="URL", help="keep the queue and the results there, not in a temporary file")
+    parser.add_argument("--broker", metavar="URL", help="the queue is there, not in a temporary file")
     given = parser.parse_args()
     if not given.folder.is_dir():
         parser.error(f"expected a folder, got {str(given.folder)!r}")
     if given.broker:
-        # By the environment, so that the worker gets them too.
-        os.environ.update(KERNELQ_BROKER_URL=given.broker, KERNELQ_RESULT_BACKEND=given.broker)
-    return 0 if run(given.folder.resolve()) else 1
+        use(given.broker)
+    try:
+        return 0 if run(given.folder.resolve()) else 1
+    except KernelQError as error:
+        sys.exit(f"{error}\nkernelq doctor {mask(given.broker or app.broker_url)} says more")
 
 
 if __name__ == "__main__":

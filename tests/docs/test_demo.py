@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kernelq import KernelQ
+from servers import MariaServer, PostgresServer, RabbitServer, RedisServer, free_port
 
 ROOT = Path(__file__).parents[2]
 FILES = 60
@@ -34,16 +36,27 @@ def texts(tmp_path: Path) -> Path:
 @pytest.fixture
 def demo(texts: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """The demo, begun; its temporary folder is made in `tmp_path`."""
-    (tmp_path / "tmp").mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "examples"), "TMPDIR": str(tmp_path / "tmp")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "wordcount.demo", str(texts)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with _begin(texts, tmp_path) as process:
         yield process
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "redis", "amqp", "mysql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of each engine in turn."""
+    match request.param:
+        case "postgresql":
+            postgres: PostgresServer = request.getfixturevalue("postgres_server")
+            return postgres.fresh("demo")
+        case "redis":
+            redis: RedisServer = request.getfixturevalue("redis_server")
+            return redis.url
+        case "amqp":
+            rabbit: RabbitServer = request.getfixturevalue("rabbit_server")
+            return rabbit.url
+        case "mysql":
+            maria: MariaServer = request.getfixturevalue("maria_server")
+            return maria.fresh("demo")
+    return f"sqlite:///{tmp_path}/elsewhere.sqlite3"
 
 
 def test_the_counts_are_right_and_nothing_stays(demo: subprocess.Popen[str], tmp_path: Path) -> None:
@@ -76,6 +89,42 @@ def test_ctrl_c_stops_it_and_nothing_stays(demo: subprocess.Popen[str], tmp_path
     assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+def test_the_same_app_counts_right_on_every_engine(url: str, texts: Path, tmp_path: Path) -> None:
+    with _begin(texts, tmp_path, "--broker", url) as process:
+        said = process.communicate(timeout=PATIENCE)[0]
+
+    assert process.returncode == 0, said
+    assert f"right: {FILES * 1500 + 3:,} words" in said
+    with KernelQ("after", broker=url, set_as_current=False) as app:
+        assert not [stats for stats in app.broker.queues() if stats.name == "wordcount" and stats.ready + stats.running]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "redis", "amqp", "mysql"])
+def test_a_server_that_is_not_there_is_said_in_two_lines(scheme: str, texts: Path, tmp_path: Path) -> None:
+    url = f"{scheme}://user:secret@127.0.0.1:{free_port()}/name"
+
+    with _begin(texts, tmp_path, "--broker", url) as process:
+        said = process.communicate(timeout=PATIENCE)[0]
+
+    assert process.returncode == 1, said
+    assert "127.0.0.1" in said.splitlines()[0]
+    assert said.splitlines()[1].startswith("kernelq doctor ")
+    assert len(said.splitlines()) == 2
+    assert "secret" not in said
+
+
+def _begin(texts: Path, folder: Path, *options: str) -> subprocess.Popen[str]:
+    (folder / "tmp").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "examples"), "TMPDIR": str(folder / "tmp")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "wordcount.demo", str(texts), *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def _supervisor(demo: subprocess.Popen[str]) -> int:
