@@ -260,6 +260,7 @@ MANY = 10_000
 """Deliveries taken over at once; a child has one."""
 
 
-def _note(delivery: Delivery) -> tuple[str, str, int]:
+def _note(delivery: Delivery) -> tuple[str, str, int] | None:
+    """What is to be remembered of one that goes back; nothing of a suspect, which is to be suspect when it comes again."""
     hold = hold_of(delivery)
-    return delivery.queue, ident_of(hold.arrival.properties), hold.fence
+    return None if delivery.suspect else (delivery.queue, ident_of(hold.arrival.properties), hold.fence)

@@ -15,10 +15,12 @@ class Memory:
     def __init__(self) -> None:
         self._fences: OrderedDict[tuple[str, str], int] = OrderedDict()
 
-    def note(self, given: Iterable[tuple[str, str, int]]) -> None:
-        """These (queue, identity, fence) went back."""
-        for queue, ident, fence in given:
-            self._fences[queue, ident] = fence
+    def note(self, given: Iterable[tuple[str, str, int] | None]) -> None:
+        """These (queue, identity, fence) went back; None is one that is not to be remembered."""
+        for each in given:
+            if each is not None:
+                queue, ident, fence = each
+                self._fences[queue, ident] = fence
         while len(self._fences) > MOST:
             try:
                 self._fences.popitem(last=False)

@@ -30,12 +30,8 @@ class Reader:
 
     def delivery(self, arrival: Arrival) -> Delivery:
         """The delivery of what came out of a queue of work."""
-        record = record_of(arrival.properties)
-        count = times_given_back(arrival.properties, is_redelivered=arrival.is_redelivered)
-        remembered = self._memory.recall(arrival.queue, ident_of(arrival.properties)) if count else None
-        has_died = has_expired_in_hold(arrival.properties)
-        fence = max(record.fence + count, remembered or 0) + 1
-        is_lost = bool(count) and (remembered is None or fence > remembered + 1)
+        record, has_died = record_of(arrival.properties), has_expired_in_hold(arrival.properties)
+        fence, is_lost = self._history(arrival, record)
         return self._make(
             arrival, fence, crashes=record.crashes + has_died, is_suspect=record.suspect or has_died or is_lost
         )
@@ -46,11 +42,20 @@ class Reader:
         arrival = arrival._replace(queue=record.queue)
         return self._make(arrival, record.fence + 1, crashes=record.crashes, is_suspect=False)
 
-    def note(self, arrival: Arrival) -> tuple[str, str, int]:
-        """What is remembered of one that goes back unfetched: it had no holder, so that was no hand-out."""
-        record: Record = record_of(arrival.properties)
+    def note(self, arrival: Arrival) -> tuple[str, str, int] | None:
+        """What is to be remembered of one that goes back unfetched: it had no holder here, so that was no hand-out.
+
+        Nothing of one that was suspect when it came: it is to be suspect when it comes again.
+        """
+        fence, is_lost = self._history(arrival, record_of(arrival.properties))
+        return None if is_lost else (arrival.queue, ident_of(arrival.properties), fence)
+
+    def _history(self, arrival: Arrival, record: Record) -> tuple[int, bool]:
+        """The fence of an arrival, and whether it was handed out before and we do not know why it came back."""
         count = times_given_back(arrival.properties, is_redelivered=arrival.is_redelivered)
-        return arrival.queue, ident_of(arrival.properties), record.fence + count + 1
+        remembered = self._memory.recall(arrival.queue, ident_of(arrival.properties)) if count else None
+        fence = max(record.fence + count, remembered or 0) + 1
+        return fence, bool(count) and (remembered is None or fence > remembered + 1)
 
     @staticmethod
     def given_back(delivery: Delivery) -> int:

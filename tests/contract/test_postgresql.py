@@ -339,8 +339,7 @@ def test_one_connection_of_a_process_listens_for_all(url: str, app: KernelQ) -> 
 def test_while_nobody_listens_a_waiting_consumer_looks_and_later_is_woken_again(url: str, app: KernelQ) -> None:
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {_LISTENING}"
     consumer = app.broker.consumer(["q"], id="lane", lease=60.0)
-    assert consumer.fetch(1, 0.05) == []
-    _ask(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" CONNECTION LIMIT 3')
+    assert _until(lambda: consumer.fetch(1, 0.05) == [] and _ask(url, count) == [(1,)])
 
     _end_connections(url, _LISTENING)
     with ThreadPoolExecutor(1) as pool:

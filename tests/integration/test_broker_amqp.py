@@ -500,6 +500,31 @@ def test_what_a_killed_process_held_comes_back_at_once_and_is_suspect(bench: Ben
     assert (delivery.suspect, delivery.crashes, delivery.fence) == (True, 0, 2)
 
 
+def test_a_suspect_that_goes_back_unstarted_stays_suspect(bench: Bench) -> None:
+    bench.broker.publish([message()])
+    lose(bench, started=False)
+    consumer = bench.consume()
+    [delivery] = fetch_all(consumer, 1)
+
+    settle(consumer, delivery, verdict=Verdict.REQUEUE)
+
+    [again] = fetch_all(consumer, 1)
+    assert (again.suspect, again.crashes) == (True, 0)
+
+
+def test_a_suspect_that_a_busy_lane_never_fetched_stays_suspect(bench: Bench) -> None:
+    busy, idle = bench.consume(), bench.consume()
+    bench.broker.publish([message("first")])
+    [running] = busy.fetch(10, PATIENCE)  # it may be sent more; and now its task takes long
+    bench.broker.publish([message("lost")])
+    lose(bench, started=False)
+
+    [delivery] = fetch_all(idle, 1)
+
+    assert (delivery.message.id, delivery.suspect) == ("lost", True)
+    settle(busy, running)
+
+
 def test_a_process_that_dies_with_a_marked_message_is_charged_with_one_crash_each_time(bench: Bench) -> None:
     bench.broker.publish([message()])
     for crashes in range(1, 3):
