@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from . import _api
 from .context import Context, frames
-from .errors import BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, EncodeError
+from .errors import (
+    BackendUnavailable,
+    BrokerError,
+    BrokerFull,
+    BrokerRefused,
+    BrokerUnavailable,
+    CapabilityMissing,
+    EncodeError,
+)
 from .ids import uuid
 from .message import Message
 from .retry import intervals
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
     from .app import KernelQ
     from .broker import Broker
+    from .outcome import Outcome
     from .task import Task
 
 log = logging.getLogger("kernelq.publish")
@@ -200,11 +209,23 @@ class Publisher:
             log.warning("publishing failed, trying again in %.1f s: %s", wait, error)
             time.sleep(wait)
             tried = time.monotonic()
+            messages = self._unheard(messages)
             try:
                 return broker.publish(messages)
             except (BrokerUnavailable, BrokerFull) as again:
                 error = again
         raise error
+
+    def _unheard(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Those without a newer outcome: when only the answer was lost, a task may have ended before this try."""
+        backend = self._look_up().backend
+        if backend is None:
+            return messages
+        try:
+            stored = backend.get_many([message.id for message in messages])
+        except BackendUnavailable:
+            return messages
+        return [message for message in messages if not _follows(stored.get(message.id), message)]
 
     def _holder(self, message: Message) -> str | None:
         """The id of the task in whose favour this message is refused; None when it may be published."""
@@ -290,6 +311,13 @@ class _Known:
 
     def reply_to(self) -> str | None:
         return None if self.backend is None else self.backend.reply_to
+
+
+def _follows(outcome: Outcome | None, message: Message) -> bool:
+    """Whether an outcome came of this very message, or of a later try of its task."""
+    if outcome is None or outcome.retries < message.retries:
+        return False
+    return outcome.done_at is None or outcome.done_at >= (message.sent_at or 0.0)
 
 
 def _policy(options: Mapping[str, Any]) -> dict[str, Any]:

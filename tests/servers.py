@@ -247,8 +247,13 @@ class RabbitServer(Server):
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
-        environment = os.environ | self.environment()
-        subprocess.run([self.find("epmd"), "-kill"], env=environment, capture_output=True, check=False)
+        # The port mapper was started by the node and outlives it; its own way to end is refused while it remembers a node.
+        for process in psutil.process_iter():
+            try:
+                if process.name() == "epmd" and process.environ().get("ERL_EPMD_PORT") == str(self._mapper):
+                    process.kill()
+            except psutil.Error:
+                pass  # gone, or somebody else's
 
     def _script(self, name: str) -> str:
         # Debian's wrapper in PATH insists on a user of its own; the scripts behind it do not.

@@ -17,6 +17,7 @@ from kernelq.contracts import (
     CapabilityMissing,
     EncodeError,
     Message,
+    Outcome,
 )
 
 NOON = 1_700_000_000.0
@@ -295,6 +296,30 @@ def test_no_try_is_begun_that_would_end_after_the_time_of_the_policy(monkeypatch
         app_with(broker).task(name="t")(lambda: None).apply_async(retry_policy={"max_retries": None})
 
     assert len(broker.errors) == 9 - 2
+
+
+@pytest.mark.parametrize(
+    ("stored", "published"),
+    [
+        ({}, 1),
+        ({"state": "SUCCESS", "done_at": NOON + 1}, 0),
+        ({"state": "STARTED"}, 0),
+        ({"state": "SUCCESS", "done_at": NOON - 60}, 1),
+    ],
+    ids=["nothing stored", "ended since", "running", "an earlier task of that id"],
+)
+def test_a_message_that_was_accepted_and_has_an_outcome_by_now_is_not_published_again(
+    stored: dict[str, Any], published: int
+) -> None:
+    broker = Unreliable(BrokerUnavailable("the answer was lost"))
+    app = app_with(broker, result_backend="memory://")
+    app.publisher.now = lambda: NOON
+    if stored:
+        app.backend.apply([Outcome(id="i1", **stored)])
+
+    app.task(name="t")(lambda: None).apply_async(task_id="i1")
+
+    assert len(broker.accepted) == published
 
 
 # --- within a session, and where results go ------------------------------------------------------
