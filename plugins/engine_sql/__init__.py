@@ -28,7 +28,7 @@ It does not serve a file on a network file system: SQLite's write-ahead log need
 ``postgresql+psycopg``, ``db+postgresql``), ``mysql://user:password@host:3306/database`` (also ``mariadb``, ``mysql+pymysql``,
 ``db+mysql``). Two URLs with the same host, port and database are one engine. Options, in the query:
 
-    timeout      seconds one statement may take, default 5; raise it for queues of many millions
+    timeout      seconds one statement may take, default 4; raise it for queues of many millions
     pool_size    connections of one process at most, default 10; opened when needed
 
 and what libpq knows (``sslmode``, ``sslrootcert``, ``application_name``, …), or for MySQL ``ssl_ca``, ``ssl_cert``, ``ssl_key``,
@@ -40,7 +40,7 @@ etas: it is asked with the beginning of every transaction, so workers whose cloc
 Transactions are READ COMMITTED; one that the server undoes in favour of another (deadlock, serialization failure) is
 done again, up to five times, then it is `BrokerUnavailable`; nothing of an undone one was done. A connection that the
 other side ended is replaced unnoticed before a transaction begins; in the middle of one it is `BrokerUnavailable`.
-A server that answers nothing is given up after ``timeout`` and a second. A process that is frozen in a transaction
+A server that answers nothing is given up after ``timeout`` and half a second. A process that is frozen in a transaction
 loses it after 15 s (PostgreSQL, MariaDB), and with it the row locks; others do not wait for them.
 
 Waiting costs no polling on PostgreSQL: NOTIFY is sent behind the commit, and one listening connection serves all

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from .server_address import ServerAddress
 
-_GRACE = 1.0
+_GRACE = 0.5
 """Seconds the server has to tell us that a statement took too long, before we take it for gone."""
 
 _KEEPALIVES: dict[str, Any] = {

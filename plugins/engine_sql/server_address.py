@@ -10,7 +10,7 @@ from kernelq.contracts import ImproperlyConfigured, mask
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-TIMEOUT = 5.0
+TIMEOUT = 4.0
 """Seconds; as long as `delay` may take before it fails."""
 
 POOL_SIZE = 10

@@ -30,3 +30,18 @@ def yard(tmp_path: Path, ground: Ground) -> Iterator[Yard]:
     yard = Yard(tmp_path, ground)
     yield yard
     yard.close()
+
+
+QUICK_ON_RABBIT = {"test_kills", "test_leases", "test_servers"}
+"""What is tried on RabbitMQ each time; it takes its time to start, to notice and to elect. The rest is run by ``-m soak``."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out of the quick run what takes RabbitMQ long."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if item.path.parent != Path(__file__).parent or callspec is None or item.path.stem in QUICK_ON_RABBIT:
+            continue
+        if callspec.params.get("engine") == "amqp":
+            item.add_marker(pytest.mark.soak)

@@ -99,6 +99,7 @@ LEASED = ("sqlite", "redis", "postgresql")
 """Those whose leases outlive a lost connection."""
 
 
-def on(engines: Sequence[str]) -> pytest.MarkDecorator:
-    """Run a test on each of these engines; without it, it runs on SQLite."""
-    return pytest.mark.parametrize("engine", engines)
+def on(engines: Sequence[str], **marks: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """Run a test on each of these engines, some with a mark; without it, it runs on SQLite."""
+    chosen = [pytest.param(engine, marks=marks[engine]) if engine in marks else engine for engine in engines]
+    return pytest.mark.parametrize("engine", chosen)

