@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from servers import MariaServer, PostgresServer, RabbitServer, RedisServer
 
 
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that is not pytest's: each run of pytest, one within a test too, makes its own private to its user."""
+    place = Path(tempfile.mkdtemp(prefix="kernelq-"))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def redis_server() -> Iterator[RedisServer]:
     """A Redis; share it by giving each test a key prefix or an emptied database."""
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+    with folder() as place, RedisServer(place) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def rabbit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+def rabbit_server() -> Iterator[RabbitServer]:
     """A RabbitMQ; share it by giving each test a virtual host of its own."""
-    with RabbitServer(tmp_path_factory.mktemp("rabbit")) as server:
+    with folder() as place, RabbitServer(place) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL; share it by `fresh` databases."""
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+    with folder() as place, PostgresServer(place) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def maria_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaServer]:
+def maria_server() -> Iterator[MariaServer]:
     """A MariaDB; share it by `fresh` databases."""
-    with MariaServer(tmp_path_factory.mktemp("maria")) as server:
+    with folder() as place, MariaServer(place) as server:
         yield server

@@ -31,7 +31,7 @@ def start_worker(
     quick when `shutdown_timeout` seconds were not enough. An error that ended it is raised at the end of the block.
 
     Raises:
-        TimeoutError: it was not ready within 10 s, or did not end.
+        TimeoutError: it was not ready within 30 s, or did not end.
     """
     worker = app.Worker(
         concurrency=concurrency, pool=pool, loglevel=loglevel, logfile=logfile, hostname=hostname, queues=queues,
@@ -52,8 +52,8 @@ def start_worker(
     thread = threading.Thread(target=run, name="test-worker", daemon=True)
     thread.start()
     try:
-        if perform_ping_check and not worker.ready.wait(10.0):
-            raise TimeoutError(f"the worker {worker.hostname} was not ready within 10 s")
+        if perform_ping_check and not worker.ready.wait(30.0):
+            raise TimeoutError(f"the worker {worker.hostname} was not ready within 30 s")
         if not errors:
             yield worker
     finally:
