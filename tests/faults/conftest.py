@@ -32,16 +32,18 @@ def yard(tmp_path: Path, ground: Ground) -> Iterator[Yard]:
     yard.close()
 
 
-QUICK_ON_RABBIT = {"test_kills", "test_leases", "test_servers"}
-"""What is tried on RabbitMQ each time; it takes its time to start, to notice and to elect. The rest is run by ``-m soak``."""
+ON_ALL = {"test_kills", "test_leases", "test_servers"}
+"""What is tried on every engine each time. The rest is, on `SLOW` ones, run by ``-m soak``: it takes minutes."""
+
+SLOW = {"amqp", "postgresql"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out of the quick run what takes RabbitMQ long."""
+    """Leave out of the quick run what takes long on slow engines."""
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if item.path.parent != Path(__file__).parent or callspec is None or item.path.stem in QUICK_ON_RABBIT:
+        if item.path.parent != Path(__file__).parent or callspec is None or item.path.stem in ON_ALL:
             continue
-        if callspec.params.get("engine") == "amqp":
+        if callspec.params.get("engine") in SLOW:
             item.add_marker(pytest.mark.soak)
