@@ -207,7 +207,7 @@ class Executor:
                 log.info("task %s[%s] %s: %s", task.name, request.id, end.state.lower(), safe_text(value))
         except Abandoned:
             raise
-        except BaseException:
+        except BaseException:  # a handler's SystemExit too: the outcome is decided, and the lane has others to run
             log.exception("a handler of task %s[%s] failed; its outcome stands", task.name, request.id)
 
     def _log_failure(self, task: Task[..., Any], request: Context, end: End) -> None:

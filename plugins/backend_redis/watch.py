@@ -56,7 +56,7 @@ class RedisWatch(Watch):
             wanted, self._rung_for = [each for each in self._rung_for if each in self._open], set()
         try:
             blobs = self._load(wanted)
-        except BaseException:
+        except BaseException:  # whatever it was goes on; what was to be looked at is looked at next time
             self._look_at_all()
             raise
         changed = [read_outcome(task_id, blob) for task_id, blob in blobs.items() if self._seen.get(task_id) != blob]

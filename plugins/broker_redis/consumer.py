@@ -136,7 +136,7 @@ class RedisConsumer(Consumer):
             )
         except BrokerUnavailable:
             raise
-        except Exception:
+        except Exception:  # it goes on
             del self._unanswered[self.id]  # the script said no: it took nothing
             raise
         del self._unanswered[self.id]

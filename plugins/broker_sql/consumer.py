@@ -155,7 +155,7 @@ class SqlConsumer(Consumer):
 
         try:
             claimed = self._engine.transact(take_and_clear)
-        except BaseException:
+        except BaseException:  # an interrupt too: it may have come after the commit
             holding.is_in_doubt = True
             raise
         holding.is_in_doubt = False

@@ -122,7 +122,7 @@ class Bell:
                     self._listen(connection)
             except BrokerError as error:
                 self._tell(error)
-            except Exception:
+            except Exception:  # this thread is all that wakes who waits: it must not end
                 log.exception(_LOST, "an error of ours")
             finally:
                 self.is_up = False

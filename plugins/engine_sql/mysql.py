@@ -86,7 +86,7 @@ class MysqlEngine(ServerEngine):
         )
         try:
             self._set_up(raw)
-        except BaseException:
+        except BaseException:  # it goes on; a connection half set up must not stay open
             raw.close()
             raise
         return raw

@@ -77,7 +77,7 @@ class SqliteEngine(SqlEngine):
                     self._is_begun = True
                     yield writer.connection
                     writer.raw.execute("COMMIT")
-                except BaseException:
+                except BaseException:  # it goes on; an interrupt must not leave the file locked either
                     self._bell_is_due = False
                     writer.roll_back()
                     raise
@@ -204,7 +204,7 @@ class SqliteEngine(SqlEngine):
             for metadata in self._tables[:known]:
                 make_tables(writer.connection, metadata)
             writer.raw.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # it goes on; an interrupt must not leave the file locked either
             writer.roll_back()
             raise
         self._made = known

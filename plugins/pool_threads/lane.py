@@ -196,7 +196,7 @@ class SlotLane:
             return
         try:
             self._settle(taken)
-        except BaseException:
+        except BaseException:  # it goes on; nothing that is done may be forgotten
             self._held.put_back(taken)  # settled again once the engine is back
             raise
 

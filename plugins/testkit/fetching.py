@@ -108,8 +108,10 @@ class Fetching(BrokerBench):
         consumer, eta = consume(), time.time() + MOMENT
         broker.publish([message("a", eta=eta)])
 
-        assert consumer.fetch(1, 0) == []
-        assert ids(consumer.fetch(1, PATIENCE)) == ["a"]
+        at_once = consumer.fetch(1, 0)
+        if time.time() < eta - 0.05:  # else publishing took longer than that on a slow disk
+            assert at_once == []
+        assert ids(at_once or consumer.fetch(1, PATIENCE)) == ["a"]
         assert time.time() >= eta - 0.05
 
     @requires("delay")

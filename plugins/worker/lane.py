@@ -213,7 +213,7 @@ class SoloLane:
             assert self._settler is not None
             try:
                 self._settler.settle(taken)
-            except BaseException:
+            except BaseException:  # it goes on; nothing that is done may be forgotten
                 self._held.put_back(taken)  # settled again once the engine is back
                 raise
         if self._tracker is not None:
@@ -233,7 +233,7 @@ class SoloLane:
             assert self._settler is not None
             try:
                 self._settler.settle(given)
-            except BaseException:
+            except BaseException:  # it goes on; nothing that is held may be forgotten
                 self._waiting.extend(transition.delivery for transition in reversed(given))
                 raise
 

@@ -109,7 +109,7 @@ def test_every_worker_consumes_again_soon_after_its_server_was(yard, how):
 
         began = time.monotonic_ns()
         yard.server.stop() if how == "stopped" else yard.server.kill()
-        time.sleep(0.5)  # while the client goes on
+        time.sleep(0.5)  # the fault is that it lasts so long, while the client goes on
         yard.server.start()
         back_at = time.monotonic_ns()
 
@@ -130,9 +130,9 @@ def test_every_worker_consumes_again_soon_after_five_short_failures(yard):
             began = time.monotonic_ns()
             for _ in range(5):
                 proxy.refuse()
-                time.sleep(0.3)
+                time.sleep(0.3)  # the fault is that it lasts so long, whatever anybody noticed of it
                 proxy.heal()
-                time.sleep(0.3)
+                time.sleep(0.3)  # shorter than workers may be waiting by now
             back_at = time.monotonic_ns()
 
             took = until_each_has_run(yard, workers, back_at)
