@@ -117,8 +117,9 @@ class Listener:
                 pause = min(pause * 2, longest) if time.monotonic() - began < longest else _PAUSES[0]
                 closing.wait(pause)
         finally:
-            for end in alarm:
-                os.close(end)
+            with self._state:  # `close` may be about to nudge us, and this number may be another file's by then
+                for end in alarm:
+                    os.close(end)
 
     def _listen(self, connection: PatientConnection, alarm: int, closing: threading.Event) -> None:
         connection.add_notify_handler(lambda note: self._tell(note.channel))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import NoReturn
 
 import psycopg
 import pymysql
@@ -16,6 +17,7 @@ from kernelq_plugins.engine_sql.engine import SqlEngine
 from kernelq_plugins.engine_sql.mysql import _judge as judge_mysql
 from kernelq_plugins.engine_sql.mysql_bell import Bells
 from kernelq_plugins.engine_sql.postgresql import _judge as judge_postgresql
+from kernelq_plugins.engine_sql.postgresql_listener import Listener
 from kernelq_plugins.engine_sql.server_address import ServerAddress
 from kernelq_plugins.engine_sql.server_clock import ServerClock
 from kernelq_plugins.engine_sql.server_dialect import Conflict
@@ -190,3 +192,14 @@ def test_a_bell_that_only_looks_is_rung_by_its_own_process_and_on_its_channel_on
     assert bell.wait(60)  # nobody rang, but it looks by itself
     assert other.wait(60)
     assert time.monotonic() - started < 30
+
+
+def test_a_listener_is_closed_while_its_thread_comes_to_its_end() -> None:
+    def refuse() -> NoReturn:
+        raise OSError("no server")
+
+    listener = Listener(refuse, "nowhere")
+
+    for _ in range(300):  # the thread sleeps between two tries, and wakes when it is told to end
+        listener.ensure()
+        listener.close()
