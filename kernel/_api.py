@@ -1,7 +1,8 @@
-"""Public names that live in plugins: ``kernelq.signals``, ``kernelq.testing``, later ``kernelq.chain``.
+"""Public names that live in plugins: ``kernelq.signals``, ``kernelq.AsyncResult``, ``app.Worker``, ``task.s``.
 
 Entry points of the group ``kernelq.api`` say where: ``signals = kernelq_plugins.signals.api`` makes a
-module, ``chain = kernelq_plugins.canvas:chain`` a name. Nothing is looked up until it is asked for.
+module, ``chain = kernelq_plugins.canvas:chain`` a name, ``Task.s = …`` an attribute of every task, ``KernelQ.Worker = …``
+one of every app. Nothing is looked up until it is asked for.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ def find(name: str) -> Any:
         raise AttributeError(
             f"kernelq.{name} lives in the plugin {'.'.join(package[:2])}, which cannot be imported: {error}"
         ) from error
+
+
+def graft(owner: type, name: str) -> None:
+    """Put the attribute that a plugin brings for a class on it, if one does and it is not there already.
+
+    For the class's ``__getattr__``, which then asks `object.__getattribute__`: that raises what is usual.
+    """
+    place = f"{owner.__name__}.{name}"
+    if name not in vars(owner) and place in offered():
+        setattr(owner, name, find(place))
 
 
 class _Finder(MetaPathFinder, Loader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -45,8 +46,7 @@ class Admit:
         self._record = Recorder(app, hostname)
         self._max_crashes: int = app.conf.task_max_crashes
         self._max_size: int = app.conf.task_max_size
-        accepted = [app.serializer(name) for name in app.conf.accept_content]
-        self._accepted = {serializer.content_type: serializer for serializer in accepted}
+        self._accepted = frozenset(app.serializer(name).content_type for name in app.conf.accept_content)
 
     def __call__(self, delivery: Delivery) -> Transition | tuple[Task[..., Any], Context]:
         """Admit a delivery: what to run, or how it ends unrun."""
@@ -74,22 +74,12 @@ class Admit:
         return task, request
 
     def _decode(self, message: Message) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-        serializer = self._accepted.get(message.content_type)
-        if serializer is None:
+        if message.content_type not in self._accepted:
             accepted = ", ".join(self._app.conf.accept_content)
             raise ContentDisallowed(
                 f"content type {message.content_type!r} is not accepted here (accept_content: {accepted})"
             )
-        if len(message.body) > self._max_size:
-            raise InvalidTaskError(
-                f"a body of {len(message.body):,} bytes, more than task_max_size ({self._max_size:,})"
-            )
-        if message.compression is not None:
-            raise InvalidTaskError(f"a body compressed by {message.compression}, which cannot be read here")
-        match serializer.loads(message.body):
-            case [list() as args, dict() as kwargs, (dict() | None) as embed]:
-                return args, kwargs, embed or {}
-        raise InvalidTaskError("expected a body of [list, mapping, mapping]")
+        return decode_body(self._app, message, self._max_size)
 
     def _undecodable(self, delivery: Delivery, message: Message | Undecodable, error: Exception) -> Transition:
         log.error("a message in %s goes to the dead letters: %s", delivery.queue, error)
@@ -154,3 +144,24 @@ class Admit:
             )
         why = reason if verdict is Verdict.DEAD else ""
         return Transition(delivery=delivery, verdict=verdict, reason=why, successors=successors, effects=effects)
+
+
+def decode_body(
+    app: KernelQ, message: Message, limit: int = sys.maxsize
+) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """(args, kwargs, embed) of a message, of at most `limit` bytes; `accept_content` is for the caller to keep.
+
+    Raises:
+        InvalidTaskError: it is too large, or has another shape.
+        DecodeError: the bytes are not what the message says.
+        DriverNotFound: nothing here reads its content type or compression.
+    """
+    body = message.body
+    if len(body) > limit:
+        raise InvalidTaskError(f"a body of {len(body):,} bytes, more than task_max_size ({limit:,})")
+    if message.compression is not None:
+        body = app.compressor(message.compression).decompress(body, limit)
+    match (app.serializers.get(message.content_type) or app.serializer(message.content_type)).loads(body):
+        case [list() as args, dict() as kwargs, (dict() | None) as embed]:
+            return args, kwargs, embed or {}
+    raise InvalidTaskError("expected a body of [list, mapping, mapping]")

@@ -6,27 +6,31 @@ import datetime
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from . import _api, drivers
 from .config import Config, Option
-from .errors import DriverNotFound, ImproperlyConfigured, NoBackend
+from .errors import ImproperlyConfigured, NoBackend
 from .publish import Publisher
 from .registry import Registry
 from .settings import EMBEDDED_URL, KERNEL_SETTINGS
 from .stash import Stash
 from .task import Task
-from .tasks import TaskRegistry, import_related, name_of
+from .tasks import TaskRegistry, name_of
 
 if TYPE_CHECKING:
-    from kernelq import AsyncResult, Worker
+    from kernelq import AsyncResult
 
+    from ._offered import AppMethods
     from .broker import Broker
+    from .compressor import Compressor
     from .engine import Engine
     from .serializer import Serializer
     from .store import Backend
+else:
+    AppMethods = object
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +39,8 @@ _apps: list[weakref.ref[KernelQ]] = []
 _local = threading.local()
 
 
-class KernelQ:
-    """A project's tasks and how they travel.
+class KernelQ(AppMethods):
+    """A project's tasks and how they travel. Plugins add methods: `Worker`, `AsyncResult`, `autodiscover_tasks`, ….
 
     `main` stands for ``__main__`` in task names. `broker` and `backend` are URLs; without a broker one SQLite file in the
     working directory is both. `task_cls` is the base class of tasks. Every other keyword is a setting.
@@ -74,9 +78,9 @@ class KernelQ:
         self.disabled: tuple[str, ...] = ()
         self._extra_plugins: list[tuple[object, str | None]] = []
         self._tasks = TaskRegistry()
-        self._discoveries: list[Callable[[], None]] = []
         self._engines: dict[str, Engine] = {}
         self.serializers: dict[str, Serializer] = {}
+        self.compressors: dict[str, Compressor] = {}
         """Those in use, by name and by content type."""
         self._broker: Broker | None = None
         self._backend: Backend | None = None
@@ -95,17 +99,6 @@ class KernelQ:
     ) -> None:
         """Take settings from a module, class, mapping or dotted name; read on first need, or now with `force`."""
         self.conf.layers.take_source(obj, namespace, silent=silent, force=force)
-
-    def config_from_envvar(self, variable: str, silent: bool = False, force: bool = False) -> bool:
-        """Take settings from the module an environment variable names; False when it is not set and `silent`."""
-        name = os.environ.get(variable)
-        if not name and not silent:
-            raise ImproperlyConfigured(
-                f"the environment variable {variable!r} is not set; it names the module of settings"
-            )
-        if name:
-            self.config_from_object(name, silent=silent, force=force)
-        return bool(name)
 
     def add_defaults(self, defaults: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
         """Add values for whatever no other layer sets; a callable is asked when it is needed."""
@@ -206,19 +199,21 @@ class KernelQ:
 
     def serializer(self, name: str) -> Serializer:
         """The serializer of a name or content type, made on first use; raises `DriverNotFound`."""
-        found = self.serializers.get(name)
-        if found is None:
-            found = self.plugins.hook.make_serializer(app=self, name=name) or self._find_serializer(name)
-            self.serializers[name] = self.serializers[found.content_type] = found
-        return found
+        return self.serializers.get(name) or self._codec("serializer", name, self.serializers)
 
-    def _find_serializer(self, name: str) -> Serializer:
-        names = [name] if "/" not in name else sorted(drivers.offered("serializer"))
-        for candidate in (drivers.load("serializer", one, disabled=self.disabled) for one in names):
-            if name in (candidate.name, candidate.content_type):
-                made: Serializer = candidate()
-                return made
-        raise DriverNotFound(f"no serializer for the content type {name!r} (installed: {', '.join(names)})")
+    def compressor(self, name: str) -> Compressor:
+        """The compressor of a name or content type, made on first use; raises `DriverNotFound`."""
+        return self.compressors.get(name) or self._codec("compressor", name, self.compressors)
+
+    def _codec(self, kind: str, name: str, known: dict[str, Any]) -> Any:
+        made = getattr(self.plugins.hook, f"make_{kind}")(app=self, name=name)
+        if made is None and "/" in name:
+            offered = (drivers.load(kind, one, disabled=self.disabled) for one in sorted(drivers.offered(kind)))
+            made = next((one() for one in offered if one.content_type == name), None)
+        if made is None:
+            made = drivers.load(kind, name, disabled=self.disabled)()
+        known[name] = known[made.content_type] = made
+        return made
 
     # --- tasks
 
@@ -233,7 +228,19 @@ class KernelQ:
         with self._lock:
             if not self.finalized:
                 self.finalized = True
+                for task in list(self._tasks.values()):
+                    self.plugins.notify("task_registered", app=self, task=task)
                 self.plugins.notify("app_finalized", app=self)
+
+    def _add(self, task: Task[..., Any], *, replace: bool = False) -> Task[..., Any]:
+        registered = self._tasks.add(task, replace=replace)
+        if self.finalized and registered is task:
+            self.plugins.notify("task_registered", app=self, task=task)
+        return registered
+
+    def __getattr__(self, name: str) -> Any:
+        _api.graft(KernelQ, name)
+        return object.__getattribute__(self, name)
 
     @overload
     def task(self, fun: Callable[P, R], /) -> Task[P, R]: ...
@@ -255,10 +262,10 @@ class KernelQ:
             raise TypeError(f"expected a function to make a task of, got {args!r}; give options by keyword")
 
         def make(fun: Callable[..., Any]) -> Task[..., Any]:
-            rest = dict(options)
+            rest = {name: value for name, value in options.items() if name not in ("lazy", "shared")}
             name = rest.pop("name", None) or self.gen_task_name(fun.__name__, fun.__module__)
             base: type[Task[..., Any]] = rest.pop("base", None) or self.Task
-            return self._tasks.add(base.from_function(self, fun, name, rest))
+            return self._add(base.from_function(self, fun, name, rest))
 
         return make(args[0]) if args else make
 
@@ -271,41 +278,13 @@ class KernelQ:
         instance = task() if isinstance(task, type) else task
         instance.name = instance.name or self.gen_task_name(type(instance).__name__, type(instance).__module__)
         instance.bind(self, options)
-        return self._tasks.add(instance, replace=True)
-
-    def autodiscover_tasks(
-        self,
-        packages: Iterable[str] | Callable[[], Iterable[str]],
-        related_name: str | None = "tasks",
-        force: bool = False,
-    ) -> None:
-        """Import ``<package>.<related_name>`` of every package when the worker starts, or now with `force`."""
-
-        def discover() -> None:
-            import_related(packages() if callable(packages) else packages, related_name)
-
-        if force:
-            discover()
-        else:
-            self._discoveries.append(discover)
-
-    def import_modules(self) -> None:
-        """Import what `imports`, `include` and `autodiscover_tasks` name; called when a worker starts."""
-        import_related((*self.conf.imports, *self.conf.include), None)
-        for discover in self._discoveries:
-            discover()
-        self.plugins.notify("import_modules", app=self)
+        return self._add(instance, replace=True)
 
     def send_task(
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
         """Call a task by name, known here or not; options as `Task.apply_async`."""
         return self.publisher.send(self.tasks.get(name), name, args, kwargs, options)
-
-    def AsyncResult(self, id: str, **options: Any) -> AsyncResult[Any]:
-        """The result of a task by id."""
-        made: AsyncResult[Any] = _api.find("AsyncResult")(id, app=self, **options)
-        return made
 
     # --- life
 
@@ -319,17 +298,6 @@ class KernelQ:
     def now(self) -> datetime.datetime:
         """The time now, in the app's zone."""
         return datetime.datetime.now(self.timezone)
-
-    def Worker(self, **options: Any) -> Worker:
-        """A worker of this app; see `kernelq.Worker`."""
-        made: Worker = _api.find("Worker")(self, **options)
-        return made
-
-    def start(self, argv: Sequence[str] | None = None) -> None:
-        """Run the command line with this app; `argv` defaults to the process's own."""
-        _api.find("command_line")(argv, app=self)
-
-    worker_main = start
 
     @classmethod
     def current(cls) -> KernelQ:

@@ -8,10 +8,11 @@ errors into ours: `BrokerUnavailable`, `BrokerFull`, `BackendUnavailable`.
 
 # mypy: implicit-reexport
 
-from .admission import Admit
+from .admission import Admit, decode_body
 from .bootsteps import BACKEND, BROKER, POOL, Key
 from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transition, Verdict
-from .context import Context, Ending, running
+from .compressor import Compressor
+from .context import Context, Ending, frames, running
 from .drivers import KINDS
 from .drivers import load as load_driver
 from .engine import Capabilities, Engine, Finding
@@ -19,7 +20,8 @@ from .errors import (
     BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, DecodeError,
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
 )  # fmt: skip
-from .execute import Abandoned, Committer, Executor
+from .execute import Abandoned, Committer, End, Executor, Run
+from .hooks import Caller, Router, Runner
 from .message import Admission, Message, Undecodable, pack, unpack
 from .outcome import (
     EXCEPTION_STATES, FAILURE, PENDING, PROPAGATE_STATES, READY_STATES, RETRY, REVOKED, STARTED, SUCCESS, Outcome,
@@ -29,7 +31,7 @@ from .record import Recorder
 from .registry import import_plugin
 from .retry import intervals
 from .serializer import Serializer
-from .settler import Held, Settler
+from .settler import Settler
 from .stash import StashKey
 from .store import Backend, Effect, Store, Watch
 from .urls import mask

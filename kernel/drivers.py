@@ -15,6 +15,7 @@ KINDS = {
     "broker": "kernelq.brokers",
     "backend": "kernelq.backends",
     "serializer": "kernelq.serializers",
+    "compressor": "kernelq.compressors",
     "pool": "kernelq.pools",
     "lock store": "kernelq.locks",
     "schedule store": "kernelq.schedules",

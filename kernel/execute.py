@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Coroutine
+from contextvars import Token
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import outcome as states
 from .admission import Admit
 from .broker import Delivery, Transition, Verdict
 from .context import Context, Ending, Frame, frames
-from .errors import EncodeError, Ignore, Reject, Retry
+from .errors import EncodeError, Ignore, ImproperlyConfigured, Reject, Retry
 from .failure import safe_text
 from .message import Message
 from .record import Recorder
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from kernelq.pools import Tracker
 
     from .app import KernelQ
+    from .hooks import Runner
     from .task import Task
 
 log = logging.getLogger("kernelq.worker")
@@ -64,6 +68,19 @@ class End:
     successors: tuple[Message, ...] = ()
 
 
+@dataclass(slots=True)
+class Run:
+    """One run of a task that was admitted; `end` is set when it has ended."""
+
+    task: Task[..., Any]
+    request: Context
+    delivery: Delivery
+    acked: bool  # before it ran
+    token: Token[Frame | None]
+    began: float = 0.0  # monotonic seconds
+    end: End | None = None
+
+
 class Executor:
     """Runs the deliveries of one lane."""
 
@@ -74,9 +91,35 @@ class Executor:
         self._tracker = tracker
         self._record = Recorder(app, hostname)
         self._admit = Admit(app, hostname)
+        self._runner: Runner | None = None
 
     def run(self, delivery: Delivery) -> Transition | None:
         """Run one delivery; the transition to settle, or None when it is settled already."""
+        run = self.begin(delivery)
+        if not isinstance(run, Run):
+            return run
+        try:
+            try:
+                try:
+                    value = self.call(run)
+                    if type(value) is CoroutineType:
+                        value = self._run_coroutine(value)
+                finally:
+                    if self._tracker is not None:
+                        self._tracker.finished()  # at once: time limits are for the task, not for what follows
+            except Abandoned:
+                return Transition(delivery=delivery, verdict=Verdict.REQUEUE)
+            except BaseException as error:  # noqa: BLE001  (whatever a task raises ends that task, never the worker)
+                return self.fail(run, error)
+            return self.succeed(run, value)
+        finally:
+            frames.reset(run.token)
+
+    def begin(self, delivery: Delivery) -> Run | Transition | None:
+        """Admit a delivery and make its task the running one of this thread or coroutine, which resets `token` at its end.
+
+        Otherwise the transition to settle, or None when it is settled already.
+        """
         admitted = self._admit(delivery)
         if isinstance(admitted, Transition):
             return admitted
@@ -84,34 +127,35 @@ class Executor:
         if delivery.suspect:
             self._committer.mark_started(delivery)
         if task.option("track_started"):
-            self._record.started(
-                task, request
-            )  # before anything of the task: a backend that is away is not its failure
+            self._record.started(task, request)  # first: a backend that is away is not the task's failure
         acked = not task.option("acks_late")
         if acked and not self._committer.commit(Transition(delivery=delivery)):
             return None
         if self._tracker is not None:
             hard, soft = task.limits(request)
             self._tracker.started(delivery, soft, hard, acked=acked)
+        run = Run(task, request, delivery, acked, frames.set(Frame(task, request, frames.get())))
         self._tell("task_prerun", task, request)
-        token = frames.set(Frame(task, request, None))
-        begun = time.monotonic()
-        try:
-            try:
-                try:
-                    value = self._run(task, request)
-                finally:
-                    if self._tracker is not None:
-                        self._tracker.finished()  # at once: time limits are for the task, not for what follows
-            except Abandoned:
-                return Transition(delivery=delivery, verdict=Verdict.REQUEUE)
-            except BaseException as error:  # noqa: BLE001  (whatever a task raises ends that task, never the worker)
-                end = self._classify(task, request, error)
-            else:
-                end = End(states.SUCCESS, value)
-            return self._finish(task, request, delivery, end, time.monotonic() - begun, acked=acked)
-        finally:
-            frames.reset(token)
+        run.began = time.monotonic()
+        return run
+
+    def call(self, run: Run) -> Any:
+        """Call the task's function: what it returns, a coroutine of an ``async def`` one."""
+        task, request = run.task, run.request
+        if "before_start" in task.handlers:
+            task.before_start(request.id, request.args, request.kwargs)
+        if self._plugins.heard("call_task"):
+            return self._plugins.call_task(app=self.app, task=task, request=request)
+        call = task.run if task.is_plain else task
+        return call(*request.args, **request.kwargs)
+
+    def succeed(self, run: Run, value: Any) -> Transition | None:
+        """End a run whose task returned `value`; see `run`."""
+        return self._finish(run, End(states.SUCCESS, value))
+
+    def fail(self, run: Run, error: BaseException) -> Transition | None:
+        """End a run whose task raised `error`; see `run`."""
+        return self._finish(run, self._classify(run.task, run.request, error))
 
     def internal_error(self, delivery: Delivery, error: Exception) -> Transition:
         """The end of an attempt that failed by an error of ours or a plugin's around the task, which `run` raised.
@@ -125,13 +169,13 @@ class Executor:
             self._tell("task_internal_error", task, Context(message, delivery=delivery), exception=error, einfo=error)
         return Transition(delivery=delivery, verdict=Verdict.CRASHED)
 
-    def _run(self, task: Task[..., Any], request: Context) -> Any:
-        if "before_start" in task.handlers:
-            task.before_start(request.id, request.args, request.kwargs)
-        if self._plugins.heard("call_task"):
-            return self._plugins.call_task(app=self.app, task=task, request=request)
-        call = task.run if task.is_plain else task
-        return call(*request.args, **request.kwargs)
+    def _run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        if self._runner is None:
+            self._runner = self._plugins.hook.make_runner(app=self.app)
+        if self._runner is None:
+            coroutine.close()
+            raise ImproperlyConfigured("no plugin runs async def tasks here; enable the plugin 'asynchronous'")
+        return self._runner(coroutine)
 
     def _classify(self, task: Task[..., Any], request: Context, error: BaseException) -> End:
         error = task.retried_by_itself(request, error)
@@ -145,15 +189,16 @@ class Executor:
             return End(states.FAILURE, error, Verdict.DEAD, "rejected")
         return End(states.FAILURE, error, Verdict.ACK if task.option("acks_on_failure") else Verdict.DEAD)
 
-    def _finish(
-        self, task: Task[..., Any], request: Context, delivery: Delivery, end: End, runtime: float, *, acked: bool
-    ) -> Transition | None:
+    def _finish(self, run: Run, end: End) -> Transition | None:
         """Make the transition; commit it at once when the task's own handlers want to see it stored."""
+        runtime = time.monotonic() - run.began
+        task, request, delivery = run.task, run.request, run.delivery
         try:
             outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
         except EncodeError as error:
             end = End(states.FAILURE, error, reason="unserialisable")
             outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
+        run.end = end
         effects, successors = self._record.effects(outcome), end.successors
         if self._plugins.heard("advance") and request.message is not None:
             ending = Ending(
@@ -170,9 +215,11 @@ class Executor:
         if end.state == states.SUCCESS:
             task.runs.succeeded_at = time.time()
         is_kept, waits = True, False
-        if acked:
+        if run.acked:
             self._committer.commit_detached(transition)
-        elif task.handlers and not task.handlers.isdisjoint(HANDLERS.get(end.state, ())):
+        elif (task.handlers and not task.handlers.isdisjoint(HANDLERS.get(end.state, ()))) or (
+            end.state == states.FAILURE and request.embed.get("errbacks")
+        ):
             is_kept = self._committer.commit(transition)
         else:
             waits = True
@@ -190,7 +237,7 @@ class Executor:
                     task.on_success(value, *about)
                 self._tell("task_success", task, request, result=value, runtime=runtime)
                 if log.isEnabledFor(logging.INFO):
-                    text = safe_text(value, repr)[:1024]
+                    text = safe_text(value, repr)[: task.resultrepr_maxsize]
                     log.info("task %s[%s] succeeded in %.6fs: %s", task.name, request.id, runtime, text)
                 if task.handlers:
                     task.after_return(end.state, value, *about, None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from . import _api
+from .admission import decode_body
 from .context import Context, frames
 from .errors import (
     BackendUnavailable,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from .app import KernelQ
     from .broker import Broker
+    from .hooks import Caller, Router
     from .outcome import Outcome
     from .task import Task
 
@@ -41,25 +43,23 @@ EMBED: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, 
 """The third part of a body without callbacks."""
 
 FIELDS = (
-    "shadow",
-    "headers",
-    "root_id",
-    "parent_id",
-    "argsrepr",
-    "kwargsrepr",
-    "queue",
-    "priority",
-    "ignore_result",
-    "reply_to",
-)
+    "shadow", "headers", "root_id", "parent_id", "group_index", "argsrepr", "kwargsrepr", "queue", "exchange", "routing_key",
+    "priority", "ignore_result", "reply_to", "stamps", "stamped_headers", "replaced", "retries",
+)  # fmt: skip
 """Options that are fields of the message under the same name."""
+
+EMBEDDED = {"link": "callbacks", "link_error": "errbacks", "chain": "chain", "chord": "chord"}
+"""Options that travel in the third part of the body, under that name: signatures of what follows."""
+
+PROPERTIES = frozenset({"delivery_mode", "exchange_type", "mandatory"})
+"""Options that are for the engine to understand."""
 
 POLICY: Mapping[str, Any] = KERNEL_SETTINGS["task_publish_retry_policy"].default
 """What a retry policy leaves out is taken from here."""
 
-OPTIONS = frozenset(FIELDS) | {
-    "task_id", "countdown", "eta", "expires", "serializer", "time_limit", "soft_time_limit", "retry", "retry_policy",
-    "add_to_parent", "session",
+OPTIONS = frozenset({*FIELDS, *EMBEDDED, *PROPERTIES}) | {
+    "task_id", "group_id", "countdown", "eta", "expires", "serializer", "compression", "time_limit", "soft_time_limit", "retry",
+    "retry_policy", "add_to_parent", "session",
 }  # fmt: skip
 """Every option of a call."""
 
@@ -85,6 +85,13 @@ class Publisher:
             known = self._known = _Known(self.app)
             self._seen = (layers.generation, known.plugins.generation)
         return known
+
+    def call(self, task: Task[..., Any], args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
+        """Publish a call of a task, or run it here when a plugin says so (hook `make_caller`)."""
+        call_here = self._look_up().call_here
+        if call_here is not None:
+            return call_here(task, args, kwargs, options)
+        return self.send(task, task.name, args, kwargs, options)
 
     def send(
         self, task: Task[..., Any] | None, name: str, args: Any, kwargs: Any, options: dict[str, Any]
@@ -115,26 +122,31 @@ class Publisher:
         if not options.keys() <= OPTIONS:
             unknown = ", ".join(sorted(options.keys() - OPTIONS))
             raise TypeError(f"unknown option {unknown} in the call of {name} (known: {', '.join(sorted(OPTIONS))})")
-        now = self.now()
-        content_type, body = self._encode(task, name, args, kwargs, EMBED, options.get("serializer"))
+        now, known = self.now(), self._look_up()
+        if known.route is not None:
+            options = known.route(name, args, kwargs, options, task)
+        content_type, compression, body = self._encode(task, name, [list(args), kwargs, _embed(options)], options)
         message = Message(
             id=options.get("task_id") or uuid(),
             task=name,
             body=body,
             content_type=content_type,
-            queue=self.app.conf.task_default_queue if task is None else task.option("queue"),
-            priority=self.app.conf.task_default_priority if task is None else task.option("priority"),
+            compression=compression,
+            queue=known.queue if task is None else task.option("queue"),
+            priority=known.priority if task is None else task.option("priority"),
             sent_at=now,
             ignore_result=None if task is None else task.ignore_result,
-            reply_to=self._look_up().reply_to(),
+            reply_to=known.reply_to(),
         )
         frame = frames.get()
         if frame is not None and frame.request.message is not None:
             running = frame.request.message
             message = replace(message, parent_id=running.id, root_id=running.root_id or running.id)
-        expires = None if task is None else task.expires
-        if options or expires is not None:
-            message = self._with_options(message, {"expires": expires, **options}, now)
+        if task is not None and (task.expires is not None or task.is_shadowed):
+            shadow = task.shadow_name(args, kwargs, options) if task.is_shadowed else None
+            options = {"expires": task.expires, "shadow": shadow, **options}
+        if options:
+            message = self._with_options(message, options, now)
         if not 0 <= message.priority <= 9:
             raise ValueError(
                 f"expected a priority from 0 to 9, the higher the sooner, got {message.priority!r} for {name}"
@@ -149,7 +161,8 @@ class Publisher:
         if args is not None or kwargs is not None:
             args = request.args if args is None else args
             kwargs = request.kwargs if kwargs is None else kwargs
-            _, body = self._encode(task, message.task, args, kwargs, request.embed, message.content_type)
+            how = {"serializer": message.content_type, "compression": message.compression}
+            _, _, body = self._encode(task, message.task, [list(args), kwargs, request.embed], how)
         successor = replace(message, retries=message.retries + 1, body=body, eta=None, sent_at=now)
         return self._with_options(successor, options, now)
 
@@ -229,7 +242,7 @@ class Publisher:
 
     def _holder(self, message: Message) -> str | None:
         """The id of the task in whose favour this message is refused; None when it may be published."""
-        args, kwargs, _ = self.app.serializer(message.content_type).loads(message.body)
+        args, kwargs, _ = decode_body(self.app, message)
         verdict = self.app.plugins.hook.admit(app=self.app, message=message, args=args, kwargs=kwargs)
         if verdict is None or verdict.accepted:
             return None
@@ -238,13 +251,13 @@ class Publisher:
         return str(verdict.holder_id)
 
     def _encode(
-        self, task: Task[..., Any] | None, name: str, args: Any, kwargs: Any, embed: Any, serializer_name: str | None
-    ) -> tuple[str, bytes]:
+        self, task: Task[..., Any] | None, name: str, content: list[Any], options: Mapping[str, Any]
+    ) -> tuple[str, str | None, bytes]:
         known = self._look_up()
-        name_or_type = serializer_name or (known.serializer if task is None else task.option("serializer"))
-        serializer = known.serializers.get(name_or_type) or self.app.serializer(name_or_type)
+        given = options.get("serializer") or (known.serializer if task is None else task.option("serializer"))
+        serializer = known.serializers.get(given) or self.app.serializer(given)
         try:
-            body = serializer.dumps([list(args), kwargs, embed])
+            body = serializer.dumps(content)
         except EncodeError as error:
             raise EncodeError(
                 f"{error} ([0] are the arguments, [1] the keywords, of task {name!r})", error.path
@@ -254,10 +267,18 @@ class Publisher:
                 f"the arguments of {name} are {len(body):,} bytes, more than the setting task_max_size ({known.max_size:,}); "
                 "keep large data elsewhere and send a reference to it"
             )
-        return serializer.content_type, body
+        compression = options.get("compression") or (known.compression if task is None else task.option("compression"))
+        if compression is None:
+            return serializer.content_type, None, body
+        compressor = self.app.compressor(compression)
+        return serializer.content_type, compressor.content_type, compressor.compress(body)
 
     def _with_options(self, message: Message, options: Mapping[str, Any], now: float) -> Message:
         changes = {name: options[name] for name in FIELDS if options.get(name) is not None}
+        if options.get("group_id") is not None:
+            changes["group"] = options["group_id"]
+        if not PROPERTIES.isdisjoint(options):
+            changes["properties"] = {name: options[name] for name in PROPERTIES if options.get(name) is not None}
         countdown, eta, expires = options.get("countdown"), options.get("eta"), options.get("expires")
         if countdown or eta is not None:
             if not self.app.broker.capabilities.delay:
@@ -296,11 +317,17 @@ class _Known:
 
     def __init__(self, app: KernelQ) -> None:
         conf = app.conf
+        app.finalize()
         self.plugins = app.plugins
         self.policy: Mapping[str, Any] = {**POLICY, **conf.task_publish_retry_policy}
         self.is_retried: bool = conf.task_publish_retry
         self.serializer: str = conf.task_serializer
         self.serializers = app.serializers
+        self.compression: str | None = conf.task_compression
+        self.queue: str = conf.task_default_queue
+        self.priority: int = conf.task_default_priority
+        self.route: Router | None = app.plugins.hook.make_router(app=app)
+        self.call_here: Caller | None = app.plugins.hook.make_caller(app=app)
         self.broker = app.broker
         self.backend = app.backend if app.backend_url else None
         self.max_size: int = conf.task_max_size
@@ -311,6 +338,16 @@ class _Known:
 
     def reply_to(self) -> str | None:
         return None if self.backend is None else self.backend.reply_to
+
+
+def _embed(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not options or EMBEDDED.keys().isdisjoint(options):
+        return EMBED
+    return {place: _listed(options.get(name)) for name, place in EMBEDDED.items()}
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else [value] if value else None
 
 
 def _follows(outcome: Outcome | None, message: Message) -> bool:

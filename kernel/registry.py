@@ -198,7 +198,10 @@ class Registry:
 
     def advance(self, app: KernelQ, ending: Ending) -> tuple[tuple[Message, ...], tuple[Effect, ...]]:
         """What follows from an ending (hook `advance`): (messages, effects), in the order of the plugins."""
-        answers: list[Iterable[Message | Effect] | None] = self._manager.hook.advance(app=app, ending=ending)
+        about = {"app": app, "ending": ending}
+        answers: list[Iterable[Message | Effect] | None] = [
+            function(*[about[name] for name in names]) for _, function, names in self.heard("advance")
+        ]
         flat = [item for answer in answers for item in answer or ()]
         messages = tuple(item for item in flat if isinstance(item, Message))
         return messages, tuple(item for item in flat if not isinstance(item, Message))

@@ -25,6 +25,7 @@ _KERNEL = (
     Option("accept_content", tuple, ("json",), "serializers or content types a worker may decode", ("CELERY_ACCEPT_CONTENT",)),
     Option("result_accept_content", tuple, None, "the same for results; default `accept_content`"),
     Option("task_serializer", str, "json", "serializer of arguments", ("CELERY_TASK_SERIALIZER",)),
+    Option("task_compression", str, None, "compressor of arguments: gzip, bzip2, lzma, zstd, …; default none", ("CELERY_TASK_COMPRESSION", "CELERY_MESSAGE_COMPRESSION")),
     Option("result_serializer", str, "json", "serializer of results", ("CELERY_RESULT_SERIALIZER",)),
     # --- tasks
     Option("task_default_queue", str, "default", "the queue of tasks that name none", ("CELERY_DEFAULT_QUEUE",)),

@@ -9,17 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
+from . import _api
 from .context import Context, Frame, frames
 from .errors import Ignore, MaxRetriesExceededError, Reject, Retry
-from .message import Message
-from .record import Recorder
 from .retry import backoff
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult
 
+    from ._offered import TaskMethods
     from .app import KernelQ
-    from .store import Backend
+else:
+    TaskMethods = Generic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +29,7 @@ _OUTSIDE = Context(called_directly=True)
 
 HANDLERS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
-_SETTINGS = {"priority": "task_default_priority", "queue": "task_default_queue"}
+_SETTINGS = {name: f"task_default_{name}" for name in ("priority", "queue", "rate_limit", "delivery_mode")}
 """Task attribute → the setting that stands in where it is None; for the others it is ``task_<attribute>``."""
 
 
@@ -41,7 +42,7 @@ class Runs:
         self.ended, self.succeeded_at = 0, 0.0
 
 
-class Task(Generic[P, R]):
+class Task(TaskMethods[P, R]):
     """A unit of work known by `name`. Made by ``@app.task``, or by subclassing with a `run` method.
 
     Attributes that are None take the setting of the same meaning when they are first used. `request` is what a
@@ -62,8 +63,13 @@ class Task(Generic[P, R]):
     throws: tuple[type[BaseException], ...] = ()
     expires: float | datetime.datetime | None = None
     serializer: str | None = None
+    compression: str | None = None
     queue: str | None = None
+    exchange: str | None = None
+    routing_key: str | None = None
+    delivery_mode: int | str | None = None
     priority: int | None = None
+    rate_limit: str | float | None = None
     acks_late: bool | None = None
     acks_on_failure: bool | None = None
     acks_on_timeout: bool | None = None
@@ -73,7 +79,12 @@ class Task(Generic[P, R]):
     time_limit: float | None = None
     soft_time_limit: float | None = None
     trail: bool = True
+    send_events: bool = True
+    resultrepr_maxsize: int = 1024
     MaxRetriesExceededError = MaxRetriesExceededError
+
+    is_shadowed: bool = False
+    """Whether its class has a `shadow_name` of its own."""
 
     is_plain: bool = True
     """Whether calling the task is just calling `run`: its class has no `__call__` of its own."""
@@ -111,6 +122,7 @@ class Task(Generic[P, R]):
             setattr(self, option, value)
         self.autoretry_for = tuple(self.autoretry_for)
         self.is_plain = type(self).__call__ is Task.__call__
+        self.is_shadowed = type(self).shadow_name is not Task.shadow_name
         self.handlers = frozenset(name for name in HANDLERS if getattr(type(self), name) is not getattr(Task, name))
         typing = app.strict_typing if self.typing is None else self.typing
         self._head = _head_of(self.run) if typing else None
@@ -146,7 +158,7 @@ class Task(Generic[P, R]):
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Send the task to a worker: ``apply_async`` without options."""
-        return self.app.publisher.send(self, self.name, args, kwargs, {})
+        return self.app.publisher.call(self, args, kwargs, {})
 
     def apply_async(
         self, args: Any = None, kwargs: Any = None, task_id: str | None = None, **options: Any
@@ -154,8 +166,9 @@ class Task(Generic[P, R]):
         """Send the task to a worker, with `args` (list or tuple), `kwargs` (mapping) and options.
 
         Options: `countdown` (seconds), `eta` (datetime or ISO text), `expires` (seconds, datetime or ISO text),
-        `queue`, `priority` (0 to 9, the higher the sooner), `serializer`, `time_limit`, `soft_time_limit` (seconds),
-        `ignore_result`, `headers`, `shadow`, `retry`, `retry_policy`. The call's options win over the task's attributes.
+        `queue`, `exchange`, `routing_key`, `priority` (0 to 9, the higher the sooner), `serializer`, `compression`,
+        `time_limit`, `soft_time_limit` (seconds), `ignore_result`, `headers`, `shadow`, `link`, `link_error` (a signature or
+        a list: what is called with the value, or on failure), `retry`, `retry_policy`. They win over the task's attributes.
 
         Raises:
             TypeError: the arguments do not fit the function, or an option is unknown.
@@ -164,11 +177,11 @@ class Task(Generic[P, R]):
         """
         if task_id is not None:
             options["task_id"] = task_id
-        return self.app.publisher.send(self, self.name, args, kwargs, options)
+        return self.app.publisher.call(self, args, kwargs, options)
 
-    def AsyncResult(self, id: str) -> AsyncResult[R]:
-        """The result of an earlier call, by its id."""
-        return self.app.AsyncResult(id)
+    def shadow_name(self, args: Any, kwargs: Any, options: Mapping[str, Any]) -> str | None:
+        """The name of one call in logs and monitors; to be overridden. None: the task's own."""
+        return None
 
     def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise `TypeError` when the arguments do not fit the function."""
@@ -228,7 +241,8 @@ class Task(Generic[P, R]):
         if throw:
             # The successor travels with the end of this run, so that neither exists without the other.
             raise error
-        self.app.publisher.publish([successor])
+        if not request.is_eager:
+            self.app.publisher.publish([successor])
         return error
 
     def retried_by_itself(self, request: Context, error: BaseException) -> BaseException:
@@ -254,21 +268,6 @@ class Task(Generic[P, R]):
             self.option("soft_time_limit") if soft is None else soft,
         )
 
-    def update_state(self, task_id: str | None = None, state: str = "PROGRESS", meta: Any = None) -> None:
-        """Store a state of your own with `meta` as its result; whoever waits with `on_message` sees it."""
-        request = self.request
-        message = request.message
-        if message is None or (task_id is not None and task_id != message.id):
-            if task_id is None:
-                raise ValueError(f"update_state of {self.name} outside a run needs a task_id")
-            message, request = Message(id=task_id, task=self.name, body=b""), Context()
-        Recorder(self.app, request.hostname).state(request, message, state, meta)
-
-    @property
-    def backend(self) -> Backend:
-        """The app's result backend."""
-        return self.app.backend
-
     # --- handlers, for subclasses; all run where the task runs, their return values are ignored
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
@@ -293,12 +292,12 @@ class Task(Generic[P, R]):
         code = getattr(inspect.unwrap(self.run), "__code__", None)
         return f"{self.run.__module__} ({code.co_filename}:{code.co_firstlineno})" if code else type(self).__module__
 
-    def is_same_function(self, other: Task[..., Any]) -> bool:
-        """Whether both come from one definition, imported twice perhaps."""
-        return self.where() == other.where()
-
     def __repr__(self) -> str:
         return f"<@task: {self.name} of {self.app.main or '__main__'}>"
+
+    def __getattr__(self, name: str) -> Any:
+        _api.graft(Task, name)
+        return object.__getattribute__(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_find_task, (self.name, type(self).__module__))

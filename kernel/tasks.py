@@ -5,9 +5,6 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from .errors import DuplicateTaskNameWarning, NotRegistered
@@ -39,7 +36,7 @@ class TaskRegistry(dict[str, Task[..., Any]]):
         """Register a task; the first of two different functions under one name stays, with a warning."""
         known = self.get(task.name)
         if known is not None and not replace:
-            if not known.is_same_function(task):
+            if known.where() != task.where():  # else one function, imported twice
                 warnings.warn(
                     f"the task name {task.name!r} is taken by {known.where()}; {task.where()} is left out. "
                     "Give it a name of its own: @app.task(name=…)",
@@ -55,14 +52,3 @@ class TaskRegistry(dict[str, Task[..., Any]]):
         name = name if isinstance(name, str) else name.name
         if self.pop(name, None) is None:
             raise NotRegistered(f"no task {name!r} is registered")
-
-
-def import_related(packages: Iterable[str], related: str | None) -> None:
-    """Import ``<package>.<related>`` of each, or the packages themselves when `related` is None.
-
-    A package without that module is passed over; an error inside a module is not.
-    """
-    for package in packages:
-        module = import_module(package)
-        if related is not None and hasattr(module, "__path__") and find_spec(f"{package}.{related}") is not None:
-            import_module(f"{package}.{related}")

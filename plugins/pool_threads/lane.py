@@ -21,13 +21,12 @@ from kernelq.contracts import (
     Consumer,
     Delivery,
     Executor,
-    Held,
     Settler,
     Transition,
     Verdict,
     intervals,
 )
-from kernelq.pools import Stop
+from kernelq.pools import Held, Stop
 
 log = logging.getLogger("kernelq.worker")
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     "-c", "--concurrency", type=click.IntRange(min=0), help="Processes or threads that run tasks. [default: CPUs]"
 )
 @click.option("-P", "--pool", metavar="NAME", help="prefork, threads, solo, or a plugin's. [default: prefork]")
-@click.option("-Q", "--queues", metavar="A,B", help="Queues to consume. [default: the default queue]")
+@click.option("-Q", "--queues", "--queue", metavar="A,B", help="Queues to consume. [default: the default queue]")
+@click.option("-X", "--exclude-queues", metavar="A,B", help="Of these, leave some out.")
 @click.option("-n", "--hostname", metavar="NAME", help="Name of this worker, such as w1@%h. [default: kernelq@%h]")
 @click.option("-q", "--quiet", is_flag=True, help="No start banner.")
 @click.pass_obj
@@ -31,6 +32,7 @@ def worker(
     concurrency: int | None,
     pool: str | None,
     queues: str | None,
+    exclude_queues: str | None,
     hostname: str | None,
     quiet: bool,
 ) -> None:
@@ -40,14 +42,23 @@ def worker(
     Example: kernelq -A proj worker -l INFO -c 4 -Q default,mail
     """
     app: KernelQ = session.app
-    names = [name.strip() for name in queues.split(",") if name.strip()] if queues else None
     made = app.Worker(
-        concurrency=concurrency, pool=pool, queues=names, hostname=hostname, loglevel=loglevel, logfile=logfile
+        concurrency=concurrency,
+        pool=pool,
+        queues=_names(queues),
+        exclude_queues=_names(exclude_queues),
+        hostname=hostname,
+        loglevel=loglevel,
+        logfile=logfile,
     )
     if not quiet:
         app.import_modules()
         click.echo(banner(made))
     sys.exit(made.run())
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def banner(worker: Worker) -> str:

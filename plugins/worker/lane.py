@@ -22,13 +22,13 @@ from kernelq.contracts import (
     Consumer,
     Delivery,
     Executor,
-    Held,
     Settler,
     Transition,
     Verdict,
     intervals,
 )
 
+from .held import Held
 from .pools import Stop, Tracker
 
 log = logging.getLogger("kernelq.worker")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kernelq.contracts import Delivery
 
+from .held import Held as Held
+
 if TYPE_CHECKING:
     from kernelq import KernelQ
 

@@ -37,7 +37,8 @@ log = logging.getLogger("kernelq.worker")
 class Worker:
     """Consumes queues of an app and runs its tasks. What it offers to pools is `kernelq.pools.PoolHost`.
 
-    `concurrency` None or 0 takes the setting, then the number of CPUs. `queues` None takes the default queue. `hostname`
+    `concurrency` None or 0 takes the setting, then the number of CPUs. `queues` None takes those of the settings, without
+    `exclude_queues`. `hostname`
     knows ``%h`` (host), ``%n`` (its first part), ``%d`` (the rest). `loglevel` None leaves logging alone.
     """
 
@@ -48,6 +49,7 @@ class Worker:
         concurrency: int | None = None,
         pool: str | None = None,
         queues: Sequence[str] | None = None,
+        exclude_queues: Sequence[str] | None = None,
         hostname: str | None = None,
         loglevel: str | int | None = None,
         logfile: str | None = None,
@@ -56,7 +58,7 @@ class Worker:
         self.hostname = node_name(hostname or "kernelq@%h")
         self.pool_name: str = pool or app.conf.worker_pool
         self.concurrency = 1 if self.pool_name == "solo" else concurrency or app.conf.worker_concurrency or _cpus()
-        self.queues = tuple(queues or (app.conf.task_default_queue,))
+        self.queues = self._choose_queues(queues or (), exclude_queues or ())
         self.loglevel = None if loglevel is None else level_of(loglevel)
         self.logfile = logfile
         self.pool: Pool | None = None
@@ -69,6 +71,22 @@ class Worker:
         offers: list[Sequence[Any]] = app.plugins.hook.bootsteps(app=app)
         extra = {step for offer in (*offers, *app.steps.values()) for step in offer}
         self.blueprint = Blueprint("worker", [*WORKER_STEPS, *sorted(extra, key=lambda step: step.__qualname__)])
+
+    def _choose_queues(self, only: Sequence[str], without: Sequence[str]) -> tuple[str, ...]:
+        chosen: Sequence[str] | None = self.app.plugins.hook.consumed_queues(
+            app=self.app, hostname=self.hostname, only=only, without=without
+        )
+        if chosen is None:
+            default = self.app.conf.task_default_queue
+            unknown = [name for name in without if name not in (only or (default,))]
+            if unknown:
+                raise ImproperlyConfigured(
+                    f"no queue {unknown[0]!r} to leave out (consumed: {', '.join(only or (default,))})"
+                )
+            chosen = [name for name in only or (default,) if name not in without]
+        if not chosen:
+            raise ImproperlyConfigured("no queue is left to consume; see -Q, -X and task_queues")
+        return tuple(dict.fromkeys(chosen))
 
     # --- life
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import kernelq
 import pytest
-from kernelq import KernelQ, Task, _api, cli, hookimpl
+from kernelq import KernelQ, Task, _api, hookimpl
 from kernelq.errors import NoBackend
 
 
@@ -189,7 +189,13 @@ def test_without_utc_the_machine_s_zone_counts(app: KernelQ) -> None:
 def command_line(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Calls of the command line, which does nothing."""
     calls: list[Any] = []
-    monkeypatch.setattr(_api, "find", {"command_line": lambda *args, **options: calls.append((args, options))}.get)
+
+    def main(*args: Any, **options: Any) -> None:
+        calls.append((args, options))
+
+    monkeypatch.setattr("kernelq_plugins.commands.command_line.main", main)
+    find = _api.find
+    monkeypatch.setattr(_api, "find", lambda name: main if name == "command_line" else find(name))
     return calls
 
 
@@ -213,7 +219,7 @@ def test_without_its_plugin_the_command_line_says_what_is_missing(monkeypatch: p
     monkeypatch.setattr(_api, "find", find)
 
     with pytest.raises(SystemExit, match=r"the plugin 'commands' is not installed, .* \(no command_line\)"):
-        cli.main()
+        runpy.run_module("kernelq", run_name="__main__")
 
 
 # --- the current app -----------------------------------------------------------------------------

@@ -397,7 +397,7 @@ def test_dead_show_gives_the_bytes_of_what_cannot_be_read(app: KernelQ) -> None:
     (letter,) = app.broker.dead()
     shown = done(app, "dead", "show", letter.ref)
 
-    assert "no serializer for the content type 'application/x-none'" in shown
+    assert "no serializer driver for 'application/x-none'" in shown
     assert "2 bytes ff 7b b'\\xff{'" in shown
 
 

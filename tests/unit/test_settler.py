@@ -15,7 +15,6 @@ from kernelq.contracts import (
     BrokerUnavailable,
     Delivery,
     Effect,
-    Held,
     Message,
     Outcome,
     Settler,
@@ -23,6 +22,7 @@ from kernelq.contracts import (
     Transition,
     Undecodable,
 )
+from kernelq.pools import Held
 
 NEXT = Message(id="next", task="next", body=b"[[],{},{}]", queue="later")
 
