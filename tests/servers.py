@@ -283,8 +283,7 @@ class PostgresServer(Server):
 
     def command(self) -> Sequence[str]:
         where = ["-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
-        # Without fsync: a killed server loses nothing by it, only a machine without power would.
-        return [self.find("postgres"), *where, "-c", "max_connections=300", "-c", "fsync=off"]
+        return [self.find("postgres"), *where, "-c", "max_connections=300"]
 
     def answers(self) -> bool:
         ready = [self.find("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -353,14 +352,7 @@ class MariaServer(Server):
     def command(self) -> Sequence[str]:
         where = ["--no-defaults", f"--datadir={self.folder}/data", f"--socket={self.folder}/socket"]
         address = ["--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve"]
-        # Written at each commit and brought to the disk once a second: enough for a server that is killed.
-        return [
-            self.find("mariadbd"),
-            *where,
-            *address,
-            f"--init-file={self.folder}/first.sql",
-            "--innodb-flush-log-at-trx-commit=2",
-        ]
+        return [self.find("mariadbd"), *where, *address, f"--init-file={self.folder}/first.sql"]
 
     def answers(self) -> bool:
         return b"MariaDB" in exchange(self.port, b"")
