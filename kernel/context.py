@@ -82,6 +82,11 @@ _DERIVED: dict[str, Any] = {
     "soft_time_limit": lambda request: (request.message.timelimit or (None, None))[1],
     "replaced_task_nesting": lambda request: request.message.replaced,
     "delivery_info": _delivery_info,
+    "root_id": lambda request: request.message.root_id or request.message.id,
+    "taskset": lambda request: request.message.group,
+    "lang": lambda request: "py",
+    "utc": lambda request: True,
+    **dict.fromkeys(("loglevel", "logfile"), lambda request: None),
 }
 
 

@@ -56,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     reply_to: str | None = None
     """`Message.reply_to` of the task: for backends that send outcomes to who asked."""
     extra: dict[str, Any] = {}
-    """args, kwargs, queue and stamps, when `result_extended` is on."""
+    """Fields of the message by name, when `result_extended` is on: queue, body, content_type, compression, stamps."""
 
     @property
     def is_ready(self) -> bool:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .task import Task
 
 
+EXTRA = ("queue", "body", "content_type", "compression", "stamps")
+"""What `result_extended` keeps of the message: its queue, and its arguments as they travelled."""
+
+
 class Recorder:
     """Makes the outcomes of one lane or process; `hostname` is stored with each."""
 
@@ -28,6 +32,7 @@ class Recorder:
         self._ttl = app.conf.result_expires or None
         self._max_size: int = app.conf.result_max_size
         self._hostname = hostname
+        self._extra = EXTRA if app.conf.result_extended else ()
 
     def effects(self, outcome: Outcome | None) -> tuple[Effect, ...]:
         """What stores an outcome; nothing for none."""
@@ -86,6 +91,7 @@ class Recorder:
             group_id=message.group,
             reply_to=message.reply_to,
             children=children,
+            extra={name: getattr(message, name) for name in self._extra},
         )
 
     def started(self, task: Task[..., Any], request: Context) -> None:

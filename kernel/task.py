@@ -121,6 +121,10 @@ class Task(TaskMethods[P, R]):
         for option, value in (options or {}).items():
             setattr(self, option, value)
         self.autoretry_for = tuple(self.autoretry_for)
+        if self.time_limit is not None and self.soft_time_limit is not None and self.soft_time_limit > self.time_limit:
+            raise ValueError(
+                f"the soft time limit of {self.name} must not be above the hard one ({self.time_limit:g} s)"
+            )
         self.is_plain = type(self).__call__ is Task.__call__
         self.is_shadowed = type(self).shadow_name is not Task.shadow_name
         self.handlers = frozenset(name for name in HANDLERS if getattr(type(self), name) is not getattr(Task, name))

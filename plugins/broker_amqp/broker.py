@@ -17,7 +17,7 @@ from . import ladder
 from .consumer import AmqpConsumer
 from .copies import Copy
 from .dead_letters import DeadLetters
-from .envelope import TO, headers_and_properties
+from .envelope import headers_and_properties
 from .examination import findings
 from .memory import Memory
 from .plan import Plan
@@ -154,7 +154,7 @@ class AmqpBroker(Broker):
         if message.eta is not None and message.eta > now:
             self._topology.ladder.ensure()
             exchange, key = ladder.entry(message.eta - now)
-            properties["headers"][TO] = self._plan.name(message.queue)
+            properties["headers"] |= ladder.ticket(self._plan.name(message.queue), message.eta - now)
         return Parcel(exchange, key, message.body, properties, message.key)
 
     def _names(self, queue: str | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from kernelq.amqp import AmqpEngine, Link
 from kernelq.contracts import BrokerFull, BrokerUnavailable, Consumer, Delivery, Message, Transition, Verdict
 
 from .copies import Copies, Copy
-from .envelope import TO, ident_of
+from .envelope import WAITED, ident_of
 from .hold import HoldQueue, hold_of
 from .inbox import Arrival, Inbox
 from .memory import Memory
@@ -174,7 +174,7 @@ class AmqpConsumer(Consumer):
         now = time.time()
         for delivery in deliveries:
             eta = delivery.message.eta if isinstance(delivery.message, Message) else None
-            has_waited = TO in (hold_of(delivery).arrival.properties["headers"] or {})  # the server's clock has said so
+            has_waited = WAITED in (hold_of(delivery).arrival.properties["headers"] or {})  # by the server's clock
             if eta is not None and not has_waited and eta - now > EARLY:
                 moved.append((delivery, self._copies.later(delivery, eta - now)))
             elif self._reader.given_back(delivery) >= GIVEN_BACK_MOST:

@@ -11,7 +11,7 @@ from kernelq.contracts import Delivery, Transition, Verdict
 from msgspec.structs import replace
 
 from . import ladder
-from .envelope import TO, again, record_of
+from .envelope import again, record_of
 from .hold import hold_of
 from .plan import Plan
 from .topology import Topology
@@ -62,7 +62,7 @@ class Copies:
         self._topology.ladder.ensure()
         copy = self.now(delivery).parcel
         exchange, key = ladder.entry(delay)
-        headers = {**copy.properties["headers"], TO: self._plan.name(delivery.queue)}
+        headers = {**copy.properties["headers"], **ladder.ticket(self._plan.name(delivery.queue), delay)}
         return Copy(delivery.queue, Parcel(exchange, key, copy.body, {**copy.properties, "headers": headers}))
 
     def _dead(self, delivery: Delivery, reason: str) -> Copy:

@@ -18,10 +18,12 @@ OURS = "kernelq"
 """The header of ours."""
 TO = "kernelq-to"
 """The header that says in which queue a message ends that comes out of a delay or a hold."""
+WAITED = "kernelq-waited"
+"""The header that says that the server keeps a message until its eta: no other clock need be asked."""
 MARK = "kernelq-mark"
 """The header by which a consumer knows the marked copy it waits for."""
 
-_OF_ONE_COPY = frozenset({TO, MARK, "x-death", "x-delivery-count", "x-acquired-count"})
+_OF_ONE_COPY = frozenset({TO, WAITED, MARK, "x-death", "x-delivery-count", "x-acquired-count"})
 _SERVERS_PREFIXES = ("x-first-death-", "x-last-death-")
 _PROPERTIES = frozenset(
     {"content_type", "content_encoding", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration",
@@ -123,11 +125,6 @@ def read(
     is_foreign = OURS not in headers
     if not isinstance(headers.get("task"), str) or not isinstance(headers.get("id"), str):
         return Undecodable(body, "no task message of protocol 2: its headers have no 'task' and 'id'")
-    if is_foreign and headers.get("compression"):
-        return Undecodable(
-            body,
-            f"its body is compressed ({headers['compression']}), which is not supported; send without task_compression",
-        )
     record = record_of(properties)
     if is_foreign and exchange:
         record = replace(record, exchange=exchange, routing_key=routing_key)

@@ -16,6 +16,7 @@ from typing import Any
 
 from kernelq.amqp import AmqpEngine, NotThere
 
+from .envelope import TO, WAITED
 from .plan import QUORUM
 
 UNIT = 50
@@ -35,9 +36,14 @@ def rung(number: int) -> str:
 
 def entry(delay: float) -> tuple[str, str]:
     """(exchange, routing key) by which a message waits `delay` seconds, rounded up to the unit, at least one."""
-    units = min(max(1, math.ceil(delay * 1000 / UNIT)), 2**RUNGS - 1)
+    units = max(1, math.ceil(min(delay, LONGEST) * 1000 / UNIT))
     key = ".".join(format(units, f"0{RUNGS}b"))
     return rung(units.bit_length() - 1), key
+
+
+def ticket(queue: str, delay: float) -> dict[str, Any]:
+    """The headers a message needs on the ladder, which lets it into `queue` (as the server names it) at the end."""
+    return {TO: queue, WAITED: True} if delay <= LONGEST else {TO: queue}
 
 
 def arguments(number: int, queue_type: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .samples import message
 from .side_by_side import SideBySide, Twin, look, look_at_graves, look_at_queues
 
 SETTINGS = settings(
-    max_examples=30,
+    max_examples=12,
     stateful_step_count=50,
     # Shrinking a failure takes minutes, longer than a test may last; turn it on to study one.
     phases=(Phase.generate,),

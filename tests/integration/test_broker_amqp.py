@@ -282,7 +282,7 @@ def test_dead_letters_are_found_from_another_process(make: Make) -> None:
         ({"task": "t", "id": "a", "eta": "soon"}, "break the task message protocol"),
         ({"task": "t", "id": "a", "retries": "many"}, "break the task message protocol"),
         ({"task": "t", "id": "a", "timelimit": "x"}, "break the task message protocol"),
-        ({"task": "t", "id": "a", "compression": "application/x-gzip"}, "compressed .application/x-gzip."),
+        ({"task": "t", "id": "a", "compression": 5}, "break the task message protocol"),
     ],
 )
 def test_headers_that_cannot_be_read_are_kept_with_the_reason(headers: dict[str, Any], reason: str) -> None:
@@ -350,7 +350,7 @@ def test_a_message_due_later_than_the_ladder_is_long_is_moved_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eta = time.time() + 0.8
-    monkeypatch.setattr(ladder, "entry", lambda delay, entry=ladder.entry: entry(min(delay, 0.3)))
+    monkeypatch.setattr(ladder, "LONGEST", 0.3)
     consumer = bench.consume()
     bench.broker.publish([message(eta=eta)])
 
