@@ -68,6 +68,7 @@ class HoldQueue:
         self._plan = plan
         self.name = plan.hold_name(consumer_id)
         self._is_open = False
+        self._expected = ""  # the mark that is awaited
         self._arrived: dict[str, int] = {}  # mark → tag; written by the connection's thread
         self._news = threading.Condition()
 
@@ -85,6 +86,7 @@ class HoldQueue:
             queue=delivery.queue,
         )
         to = {TO: self._plan.name(delivery.queue), MARK: mark}
+        self._expected = mark
         self._engine.publish([Parcel("", self.name, arrival.body, again(arrival.properties, record, **to))])
         before, hold.tag, hold.is_marked = hold.tag, self._await(mark), True
         self._inbox.answer(acks=[before])
@@ -120,7 +122,12 @@ class HoldQueue:
             return self._arrived.pop(mark)
 
     def _on_message(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        mark = properties.headers[MARK]
+        if mark != self._expected:
+            # What this consumer marked on a connection that it lost: dead-lettered, as after the grace, into its own queue.
+            channel.basic_reject(method.delivery_tag, requeue=False)
+            return
         self._inbox.note(method.delivery_tag)
         with self._news:
-            self._arrived[properties.headers[MARK]] = method.delivery_tag
+            self._arrived[mark] = method.delivery_tag
             self._news.notify_all()

@@ -141,10 +141,14 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 
 def test_queues_are_quorum_queues_unless_priorities_are_asked_for(make: Make) -> None:
-    assert Plan.of(make().app).work_arguments == {"x-queue-type": "quorum"}
-    assert Plan.of(make(task_queue_max_priority=5).app).work_arguments == {"x-max-priority": 5}
-    assert Plan.of(make(task_default_priority=3).app).work_arguments == {"x-max-priority": 10}
-    assert Plan.of(make(task_default_queue_type="classic").app).work_arguments == {}
+    def arguments(**settings: Any) -> dict[str, Any]:
+        plan = Plan.of(make(**settings).app)
+        return plan.arguments(plan.queues.described("q"))
+
+    assert arguments() == {"x-queue-type": "quorum"}
+    assert arguments(task_queue_max_priority=5) == {"x-max-priority": 5}
+    assert arguments(task_default_priority=3) == {"x-max-priority": 10}
+    assert arguments(task_default_queue_type="classic") == {}
 
 
 def test_priorities_are_a_capability_only_where_queues_have_them(make: Make) -> None:
@@ -586,6 +590,23 @@ def test_a_marked_message_of_a_dead_consumer_can_be_taken_over(bench: Bench) -> 
     found = {delivery.message.id: delivery for delivery in fetch_all(bench.consume(), 2)}
     assert found["a"].crashes == 1
     assert (found["b"].crashes, found["b"].suspect) == (0, True)
+
+
+def test_what_was_marked_on_a_lost_connection_comes_back_though_its_consumer_goes_on_marking(bench: Bench) -> None:
+    before = bench.broker.consumer(["q"], id="lane", lease=60.0)
+    bench.broker.publish([message("lost")])
+    before.mark_started(fetch_all(before, 1))
+    before.discard()
+    after = bench.broker.consumer(["q"], id="lane", lease=60.0)
+    bench.broker.publish([message("next")])
+    [running] = fetch_all(after, 1)
+
+    after.mark_started([running])
+
+    [delivery] = fetch_all(after, 1)
+    assert (delivery.message.id, delivery.crashes) == ("lost", 1)
+    settle(after, running, delivery)
+    after.close()
 
 
 def test_a_message_with_a_hard_time_limit_is_marked_before_it_runs(bench: Bench) -> None:
