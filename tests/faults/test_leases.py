@@ -113,7 +113,8 @@ def test_one_message_published_twice_at_the_same_moment_runs_once(yard):
     """D10: on engines that tell ids apart; RabbitMQ does not, and says so (`Capabilities.dedup`)."""
     other = yard.client()
     publisher = yard.app.publisher
-    messages = [publisher.message(None, "faulty.square", (n, 0.05), {}, {}) for n in range(20)]
+    messages = [publisher.message(None, "faulty.square", (n, 0.2), {}, {}) for n in range(20)]
+    other.publisher.publish([publisher.message(None, "faulty.square", (0,), {}, {})])  # both are connected now
     yard.start(), yard.start()
 
     for message in messages:

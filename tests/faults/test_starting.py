@@ -14,7 +14,7 @@ pytestmark = pytest.mark.faults
         ("import absent", "absent"),
         ("def broken(:", "SyntaxError"),
         ("raise SystemExit('no')", "no"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise KeyboardInterrupt", "Aborted!"),  # what click says of it
     ],
 )
 def test_a_worker_whose_project_cannot_be_imported_ends_and_takes_nothing(yard, code, said):
