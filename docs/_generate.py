@@ -1,4 +1,4 @@
-"""The reference pages, made of the code each time the docs are built: hooks, settings, commands, plugins, engines.
+"""The reference pages, made of the code each time the docs are built: API, hooks, settings, commands, plugins, engines.
 
 A hook file of MkDocs: `on_files` adds the pages to those written by hand. Nothing is written to the disk.
 """
@@ -9,13 +9,20 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import click
+import kernelq
 from kernelq import KernelQ, Option
 from kernelq import hooks as hookspecs
-from kernelq.contracts import Capabilities
+from kernelq.config import Config
+from kernelq.contracts import Backend, Capabilities
 from kernelq.errors import DriverNotFound
+from kernelq.settings import KERNEL_SETTINGS
 from kernelq.testing import (
     BackendFaultSuite,
     BackendSuite,
@@ -28,10 +35,44 @@ from kernelq.testing import (
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+API = {
+    "App": ("KernelQ", "Config", "Option", "shared_task", "current_app"),
+    "Tasks": ("Task", "Context", "current_task", "get_task_logger", "Ignore", "Reject", "Retry", "SoftTimeLimitExceeded"),
+    "Results": (
+        "AsyncResult", "ResultSet", "GroupResult", "EagerResult", "result_from_tuple", "allow_join_result", "denied_join_result",
+        "Backend",
+    ),
+    "Canvas": ("Signature", "signature", "subtask", "maybe_signature"),
+    "Routing": ("Queue", "Exchange", "binding", "Broadcast"),
+    "Worker": ("Worker", "Blueprint", "Step", "StartStopStep", "ConsumerStep", "expired_counts"),
+}  # fmt: skip
+"""Section → the names in it, in order; what is public and in none of them is put into a last one."""
+
+ELSEWHERE = {"Config": Config, "Backend": Backend}
+"""Classes users meet as attributes, which are not imported from `kernelq` itself, and to which plugins add."""
+
+MODULES = ("contracts", "errors", "hooks")
+"""The kernel's public modules."""
+
+OBJECTS = {
+    "current_app": "Stands for the app of this thread, else the default one, else the latest made.",
+    "current_task": "Stands for the task that runs in this thread or coroutine; false where none does.",
+}
+"""Public names that are neither class nor function nor module."""
+
 SECTION = re.compile(r"^# --- (?P<title>.+?) -+$", re.MULTILINE)
 
 GROUPS = ("task", "worker", "broker", "result")
 """First words of settings that make a section of their own."""
+
+IDLE = {
+    "no effect": (
+        "Without effect",
+        "Celery's settings that are taken and change nothing; the log says so once when one is set.",
+    ),
+    "refused": ("Refused", "Celery's settings that are an error when they ask for anything, and what to do instead."),
+}
+"""Status of a setting that no part reads → (title of its section, what it begins with)."""
 
 ENGINES = {
     "memory": ("memory", "memory://"),
@@ -77,12 +118,102 @@ def pages() -> dict[str, str]:
     """Every generated page by its path."""
     with KernelQ("docs", set_as_current=False) as app:
         return {
+            "reference/api.md": _api_page(),
             "reference/hooks.md": _hooks_page(app),
             "reference/settings.md": _settings_page(app),
             "reference/commands.md": _commands_page(app),
             "reference/plugins.md": _plugins_page(app),
             "reference/engines.md": _engines_page(),
         }
+
+
+# --- api
+
+
+def _api_page() -> str:
+    points = {point.name: point for point in entry_points(group="kernelq.api")}
+    public = {name: getattr(kernelq, name) for name in (*kernelq.__all__, *points) if name.isidentifier()}
+    names = {name: value for name, value in public.items() if not isinstance(value, ModuleType | str)} | ELSEWHERE
+    rest = sorted(names.keys() - {name for group in API.values() for name in group})
+    parts = [
+        "# API",
+        GENERATED,
+        "All that is imported from `kernelq` or found on its objects. Behind a name, the plugin it lives in. "
+        "Options of tasks: [Tasks](../tasks.md#options).",
+    ]
+    for title, group in {**API, "Others": rest}.items():
+        parts.append(f"## {title}")
+        parts += [_public(name, names[name], points) for name in group]
+    parts.append("## Modules")
+    modules = {name: import_module(f"kernelq.{name}") for name in MODULES}
+    modules |= {name: value for name, value in public.items() if isinstance(value, ModuleType)}
+    parts += [_module(name, modules[name], points.get(name)) for name in sorted(modules)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _public(name: str, value: Any, points: dict[str, EntryPoint]) -> str:
+    if name in OBJECTS:
+        return f"### {name}\n\n{OBJECTS[name]}{_home(points.get(name))}"
+    text = f"### {name}\n\n```python\n{_call(name, value)}\n```\n\n{_first(value)}{_home(points.get(name))}"
+    if not isinstance(value, type) or issubclass(value, BaseException):
+        return text
+    return f"{text}\n\n" + "\n".join(_members(name, value, points))
+
+
+def _members(owner: str, value: type, points: dict[str, EntryPoint]) -> Iterator[str]:
+    """What a class offers by itself or by plugins, as a list; plain attributes without a text of their own are left out."""
+    found = {
+        name: member
+        for part in reversed(value.__mro__)
+        if part.__module__.partition(".")[0] in ("kernelq", "kernelq_plugins")
+        for name, member in vars(part).items()
+        if not name.startswith("_")
+    }
+    brought = {name.partition(".")[2]: point for name, point in points.items() if name.startswith(f"{owner}.")}
+    found |= {name: point.load() for name, point in brought.items()}
+    for name, member in sorted(found.items(), key=lambda item: item[0].lower()):
+        called = getattr(member, "__func__", member)  # of a class or static method
+        if isinstance(called, property) or (callable(called) and not isinstance(called, type)):
+            yield f"- `{_call(name, called)}`<br>{_first(called)}{_home(brought.get(name))}"
+        elif name in brought:
+            yield f"- `{name}: {type(called).__name__}`{_home(brought[name])}"
+
+
+def _call(name: str, value: Any) -> str:
+    """How something is called: ``get(timeout: float | None = None, …) -> R``; of a property its type."""
+    if isinstance(value, property):
+        # A class whose name is the property's own is imported with a dash before it.
+        returned = inspect.signature(value.fget).return_annotation.replace("[_", "[") if value.fget else "Any"
+        return f"{name}: {returned}"
+    try:
+        declared = inspect.signature(value)
+    except (TypeError, ValueError):
+        return name
+    shown = [
+        each.replace(annotation=each.empty) if each.annotation == "Any" else each
+        for each in declared.parameters.values()
+        if each.name not in ("self", "cls")
+    ]
+    returned = declared.empty if isinstance(value, type) else declared.return_annotation
+    text = str(declared.replace(parameters=shown, return_annotation=returned))
+    return name + re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations are text, which Python shows in quotes
+
+
+def _first(value: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join(_markdown(inspect.getdoc(value) or "").partition("\n\n")[0].split())
+
+
+def _home(point: EntryPoint | None) -> str:
+    if point is None:
+        return ""
+    plugin = point.value.partition(":")[0].split(".")[1]
+    return f" · [{plugin}](plugins.md#{plugin})"
+
+
+def _module(name: str, module: ModuleType, point: EntryPoint | None) -> str:
+    listed = ", ".join(f"`{each}`" for each in getattr(module, "__all__", ()))
+    return f"### kernelq.{name}\n\n{_first(module)}{_home(point)}" + (f"\n\n{listed}" if listed else "")
 
 
 # --- hooks
@@ -134,26 +265,52 @@ def _settings_page(app: KernelQ) -> str:
     owners = _owners(app)
     parts = ["# Settings", GENERATED, "How to set one: [Configuration](../configuration.md)."]
     groups: dict[str, list[Option]] = {group: [] for group in ("app", *GROUPS)}
+    idle: dict[str, list[Option]] = {status: [] for status in IDLE}
     for option in sorted(app.options().values(), key=lambda each: each.name):
         first = option.name.partition("_")[0]
-        groups[first if first in GROUPS else "app"].append(option)
+        status = getattr(option, "status", None)
+        (groups[first if first in GROUPS else "app"] if status is None else idle[status]).append(option)
     for group, options in groups.items():
         rows = [_setting(option, owners.get(option.name, "kernel")) for option in options]
-        head = "| setting | type | default | what it does | of |\n|---|---|---|---|---|"
+        head = "| setting | type | default | what it does | old name | of |\n|---|---|---|---|---|---|"
         parts.append(f"## {group.capitalize()}\n\n{head}\n" + "\n".join(rows))
+    for status, options in idle.items():
+        title, intro = IDLE[status]
+        rows = [_idle_setting(option) for option in options]
+        head = "| setting | Celery's default | why | old name |\n|---|---|---|---|"
+        parts.append(f"## {title}\n\n{intro}\n\n{head}\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
 
 
 def _owners(app: KernelQ) -> dict[str, str]:
     """Setting → the plugin that declares it; the kernel's are left out."""
-    return {option.name: plugin for plugin, declare, _ in app.plugins.heard("settings") for option in declare()}
+    found: dict[str, str] = {}
+    rest = ""
+    for plugin, declare, _ in app.plugins.heard("settings"):
+        if inspect.isgeneratorfunction(declare):
+            rest = plugin  # it stands around the others: what none of them declares is its own
+        else:
+            found.update({option.name: plugin for option in declare()})
+    return dict.fromkeys(app.options().keys() - KERNEL_SETTINGS.keys(), rest) | found
 
 
 def _setting(option: Option, owner: str) -> str:
     at_least = f", at least {option.minimum:g}" if option.minimum is not None else ""
-    default = "" if option.default is None else f"`{option.default!r}`"
     kind = {"Seconds": "seconds"}.get(option.type.__name__, option.type.__name__)
-    return f"| `{option.name}` | {kind}{at_least} | {default} | {option.help} | {owner} |"
+    return f"| `{option.name}` | {kind}{at_least} | {_default(option)} | {option.help} | {_old(option)} | {owner} |"
+
+
+def _idle_setting(option: Option) -> str:
+    why = "; ".join(filter(None, (getattr(option, "reason", ""), getattr(option, "way_out", ""))))
+    return f"| `{option.name}` | {_default(option)} | {why} | {_old(option)} |"
+
+
+def _default(option: Option) -> str:
+    return "" if option.default is None else f"`{option.default!r}`"
+
+
+def _old(option: Option) -> str:
+    return ", ".join(f"`{name}`" for name in option.old)
 
 
 # --- commands

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import _api
 
 if TYPE_CHECKING:
-    from kernelq_plugins.current.current import current_app as current_app
-    from kernelq_plugins.current.current import current_task as current_task
-    from kernelq_plugins.current.current import shared_task as shared_task
-    from kernelq_plugins.expiry_watch.watch import expired_counts as expired_counts
-    from kernelq_plugins.results.result import AsyncResult as AsyncResult
-    from kernelq_plugins.worker.worker import Worker as Worker
-    from kernelq_plugins.worker_log.log import get_task_logger as get_task_logger
+    from kernelq_plugins._offered import *  # noqa: F403  (its __all__ is what plugins offer)
 
     from .app import KernelQ as KernelQ
     from .bootsteps import Blueprint as Blueprint

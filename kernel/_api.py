@@ -40,14 +40,24 @@ def find(name: str) -> Any:
         ) from error
 
 
-def graft(owner: type, name: str) -> None:
-    """Put the attribute that a plugin brings for a class on it, if one does and it is not there already.
+class Lazy:
+    """Stands on a class for an attribute that a plugin brings, until somebody asks for it."""
 
-    For the class's ``__getattr__``, which then asks `object.__getattribute__`: that raises what is usual.
-    """
-    place = f"{owner.__name__}.{name}"
-    if name not in vars(owner) and place in offered():
-        setattr(owner, name, find(place))
+    def __init__(self, owner: type, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        found = find(f"{self._owner.__name__}.{self._name}")
+        setattr(self._owner, self._name, found)
+        return found.__get__(instance, owner) if hasattr(found, "__get__") else found
+
+
+def graft(owner: type) -> None:
+    """Give a class the attributes that plugins bring for it, entry points such as ``Task.s``; its own are kept."""
+    for place in offered():
+        kind, _, name = place.partition(".")
+        if kind == owner.__name__ and name and name not in vars(owner):
+            setattr(owner, name, Lazy(owner, name))
 
 
 class _Finder(MetaPathFinder, Loader):

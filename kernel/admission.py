@@ -20,6 +20,7 @@ from .errors import (
     TaskRevokedError,
     WorkerLostError,
 )
+from .failure import ExceptionInfo
 from .message import Message, Undecodable
 from .record import Recorder
 
@@ -127,20 +128,14 @@ class Admit:
         successors: tuple[Message, ...] = ()
         if self._plugins.heard("advance"):
             ending = Ending(
-                message=message,
-                delivery=delivery,
-                verdict=verdict,
-                state=state,
-                value=error,
-                outcome=outcome,
-                task=task,
-            )
+                message=message, delivery=delivery, verdict=verdict, state=state, value=error, outcome=outcome, task=task
+            )  # fmt: skip
             successors, more = self._plugins.advance(self._app, ending)
             effects += more
         if task is not None and state == states.FAILURE and self._plugins.heard("task_failure"):
             request = Context(message, delivery=delivery, hostname=self._hostname)
             self._plugins.notify(
-                "task_failure", app=self._app, task=task, request=request, exception=error, einfo=error
+                "task_failure", app=self._app, task=task, request=request, exception=error, einfo=ExceptionInfo(error)
             )
         why = reason if verdict is Verdict.DEAD else ""
         return Transition(delivery=delivery, verdict=verdict, reason=why, successors=successors, effects=effects)

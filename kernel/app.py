@@ -7,6 +7,8 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 from zoneinfo import ZoneInfo
 
@@ -22,8 +24,8 @@ from .tasks import TaskRegistry, name_of
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult
+    from kernelq_plugins._offered import AppMethods
 
-    from ._offered import AppMethods
     from .broker import Broker
     from .compressor import Compressor
     from .engine import Engine
@@ -59,15 +61,20 @@ class KernelQ(AppMethods):
         backend: str | None = None,
         include: Sequence[str] | None = None,
         config_source: Any = None,
+        config_source_silent: bool = False,
         namespace: str | None = None,
         set_as_current: bool = True,
-        task_cls: type[Task[..., Any]] | None = None,
+        task_cls: type[Task[..., Any]] | str | None = None,
         strict_typing: bool = True,
+        autofinalize: bool = True,
+        changes: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         self.main = main
+        self.autofinalize = autofinalize
         self.strict_typing = strict_typing
-        self.Task: type[Task[..., Any]] = task_cls or self.task_cls
+        base: Any = task_cls or self.task_cls
+        self.Task: type[Task[..., Any]] = EntryPoint("base", base, "-").load() if isinstance(base, str) else base
         self.stash = Stash()
         self.steps: dict[str, set[type[Any]]] = {"worker": set(), "consumer": set()}
         self.conf = Config(self)
@@ -84,10 +91,12 @@ class KernelQ(AppMethods):
         """Those in use, by name and by content type."""
         self._broker: Broker | None = None
         self._backend: Backend | None = None
-        given = {"broker_url": broker, "result_backend": backend, "include": include}
-        self.conf.update(settings, {name: value for name, value in given.items() if value is not None})
+        named = {"broker_url": broker, "result_backend": backend, "include": include}
+        for name, value in {**named, **(changes or {}), **settings}.items():
+            if value is not None:
+                self.conf.layers.set(name, value)
         if config_source is not None:
-            self.config_from_object(config_source, namespace=namespace)
+            self.config_from_object(config_source, config_source_silent, namespace=namespace)
         _apps.append(weakref.ref(self))
         if set_as_current:
             self.set_current()
@@ -99,10 +108,6 @@ class KernelQ(AppMethods):
     ) -> None:
         """Take settings from a module, class, mapping or dotted name; read on first need, or now with `force`."""
         self.conf.layers.take_source(obj, namespace, silent=silent, force=force)
-
-    def add_defaults(self, defaults: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
-        """Add values for whatever no other layer sets; a callable is asked when it is needed."""
-        self.conf.layers.add_defaults(defaults)
 
     def options(self) -> Mapping[str, Option]:
         """Every declared setting by name: the kernel's and the plugins'."""
@@ -178,6 +183,7 @@ class KernelQ(AppMethods):
                 )
             with self._lock:
                 self._backend = self._backend or self._driver("backend", self.backend_url)
+                self._backend.app = self
         return self._backend
 
     @property
@@ -208,8 +214,7 @@ class KernelQ(AppMethods):
     def _codec(self, kind: str, name: str, known: dict[str, Any]) -> Any:
         made = getattr(self.plugins.hook, f"make_{kind}")(app=self, name=name)
         if made is None and "/" in name:
-            offered = (drivers.load(kind, one, disabled=self.disabled) for one in sorted(drivers.offered(kind)))
-            made = next((one() for one in offered if one.content_type == name), None)
+            made = next((one() for one in drivers.loadable(kind, self.disabled) if one.content_type == name), None)
         if made is None:
             made = drivers.load(kind, name, disabled=self.disabled)()
         known[name] = known[made.content_type] = made
@@ -220,11 +225,15 @@ class KernelQ(AppMethods):
     @property
     def tasks(self) -> TaskRegistry:
         """Every task by name, shared ones included."""
-        self.finalize()
+        self.finalize(auto=True)
         return self._tasks
 
-    def finalize(self) -> None:
+    def finalize(self, auto: bool = False) -> None:
         """Tell plugins that the tasks are complete, so that shared ones come in; once."""
+        if auto and not (self.finalized or self.autofinalize):
+            raise RuntimeError(
+                f"{self!r} was made with autofinalize=False; call its finalize() before its tasks are used"
+            )
         with self._lock:
             if not self.finalized:
                 self.finalized = True
@@ -237,10 +246,6 @@ class KernelQ(AppMethods):
         if self.finalized and registered is task:
             self.plugins.notify("task_registered", app=self, task=task)
         return registered
-
-    def __getattr__(self, name: str) -> Any:
-        _api.graft(KernelQ, name)
-        return object.__getattribute__(self, name)
 
     @overload
     def task(self, fun: Callable[P, R], /) -> Task[P, R]: ...
@@ -262,7 +267,7 @@ class KernelQ(AppMethods):
             raise TypeError(f"expected a function to make a task of, got {args!r}; give options by keyword")
 
         def make(fun: Callable[..., Any]) -> Task[..., Any]:
-            rest = {name: value for name, value in options.items() if name not in ("lazy", "shared")}
+            rest = {name: value for name, value in options.items() if name != "lazy"}
             name = rest.pop("name", None) or self.gen_task_name(fun.__name__, fun.__module__)
             base: type[Task[..., Any]] = rest.pop("base", None) or self.Task
             return self._add(base.from_function(self, fun, name, rest))
@@ -295,10 +300,6 @@ class KernelQ(AppMethods):
             return ZoneInfo(self.conf.timezone)
         return datetime.UTC if self.conf.enable_utc else datetime.datetime.now().astimezone().tzinfo or datetime.UTC
 
-    def now(self) -> datetime.datetime:
-        """The time now, in the app's zone."""
-        return datetime.datetime.now(self.timezone)
-
     @classmethod
     def current(cls) -> KernelQ:
         """This thread's app, else the default one, else the latest made; for users' code, nothing inside asks."""
@@ -321,6 +322,8 @@ class KernelQ(AppMethods):
 
     def close(self) -> None:
         """Close every connection; using the app again opens new ones."""
+        if self.has_plugins:
+            self.plugins.notify("app_closing", app=self)
         with self._lock:
             for driver in (self._broker, self._backend, *self._engines.values()):
                 if driver is not None:
@@ -328,6 +331,11 @@ class KernelQ(AppMethods):
             self._broker = self._backend = None
             self._engines.clear()
             self.publisher.forget()
+
+    __class_getitem__: Any = classmethod(GenericAlias)
+
+    def __reduce__(self) -> Any:
+        return self.reduced()
 
     def __enter__(self) -> Self:
         return self
@@ -342,6 +350,9 @@ class KernelQ(AppMethods):
         self._lock = threading.RLock()
         for engine in self._engines.values():
             engine.forget_connections()
+
+
+_api.graft(KernelQ)
 
 
 def _forget_connections() -> None:  # pragma: no cover  (runs in forked children only)

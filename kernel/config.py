@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from . import _api
 from .errors import ImproperlyConfigured, UnknownSetting
 from .urls import mask
 
@@ -104,19 +105,6 @@ class Config:
     def __iter__(self) -> Iterator[str]:
         return iter(self.layers.options)
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a setting; `default` for an unknown one."""
-        try:
-            return self.layers.get(name)
-        except UnknownSetting:
-            return default
-
-    def update(self, *mappings: Mapping[str, Any], **values: Any) -> None:
-        """Set many at once."""
-        for mapping in (*mappings, values):
-            for name, value in mapping.items():
-                self.layers.set(name, value)
-
     def force(self, name: str, value: Any) -> None:
         """Set a value over everything else; for the command line."""
         self.layers.forced[name] = value
@@ -130,9 +118,8 @@ class Config:
         """The same; raises `UnknownSetting`, naming the nearest."""
         return self.layers.declared(name, origin)
 
-    def table(self) -> dict[str, tuple[Any, str]]:
-        """Every setting → (value, where it comes from); as they are, passwords too."""
-        return {name: self.layers.look_up(option) for name, option in sorted(self.layers.options.items())}
+
+_api.graft(Config)
 
 
 class Layers:
@@ -148,7 +135,7 @@ class Layers:
         self._defaults: list[Mapping[str, Any] | Callable[[], Mapping[str, Any]]] = []
         self._cache: dict[str, Any] = {}
         self._loaded: dict[str, tuple[Any, str]] | None = None
-        self._names: dict[str, Option] | None = None
+        self._names: tuple[int, dict[str, Option]] = (-1, {})  # with the generation of the plugins
 
     def set(self, name: str, value: Any) -> None:
         """Take a value; its name and type are checked at once when settings were read before, else at the first read."""
@@ -181,7 +168,6 @@ class Layers:
         """Forget what was looked up."""
         self.generation += 1
         self._cache.clear()
-        self._names = None
 
     @property
     def options(self) -> Mapping[str, Option]:
@@ -191,12 +177,11 @@ class Layers:
     @property
     def names(self) -> Mapping[str, Option]:
         """Every declared setting by each name it goes by."""
-        if self._names is None:
-            options = self._app.options().values()
-            self._names = {
-                name: option for option in options for name in (option.name.upper(), option.name, *option.old)
-            }
-        return self._names
+        if self._names[0] != self._app.plugins.generation:
+            known = self._app.options().values()
+            names = {name: option for option in known for name in (option.name.upper(), option.name, *option.old)}
+            self._names = (self._app.plugins.generation, names)
+        return self._names[1]
 
     def declared(self, name: str, origin: str = "") -> Option:
         option = self.names.get(name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from .broker import Delivery, Verdict
 from .message import Message
@@ -55,6 +56,8 @@ class Context:
             return 0
         if name in Message.__struct_fields__ or name in _DERIVED:
             return None if message is None else _DERIVED.get(name, lambda _: getattr(message, name))(self)
+        if message is not None and name in message.headers:
+            return message.headers[name]
         raise AttributeError(f"a task's request has no {name!r}")
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -111,8 +114,7 @@ def running() -> Context | None:
     return frame.request if frame is not None else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """How an attempt ended; what the hook `advance` is given.
 
     `outcome` is what will be stored (None: nothing). `value` is the returned value or the exception. `task` and

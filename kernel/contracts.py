@@ -21,15 +21,16 @@ from .errors import (
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
 )  # fmt: skip
 from .execute import Abandoned, Committer, End, Executor, Run
+from .failure import ExceptionInfo
 from .hooks import Caller, Router, Runner
 from .message import Admission, Message, Undecodable, pack, unpack
 from .outcome import (
     EXCEPTION_STATES, FAILURE, PENDING, PROPAGATE_STATES, READY_STATES, RETRY, REVOKED, STARTED, SUCCESS, Outcome,
     accepts, fence_of, pack_outcome, unpack_outcome,
 )  # fmt: skip
+from .publish import intervals
 from .record import Recorder
 from .registry import import_plugin
-from .retry import intervals
 from .serializer import Serializer
 from .settler import Settler
 from .stash import StashKey

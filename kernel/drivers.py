@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -59,6 +59,15 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
             f"try: pip install 'kernelq[{next(iter(point.extras), name)}]'"
         ) from error
     return manager.driver
+
+
+def loadable(kind: str, disabled: Collection[str] = ()) -> Iterator[Any]:
+    """The classes of every driver of `kind`, by name, imported one at a time; those that cannot be are left out."""
+    for name in sorted(offered(kind)):
+        try:
+            yield load(kind, name, disabled=disabled)
+        except DriverNotFound:
+            pass  # its library is missing or its plugin disabled: whoever asks by content type may want another
 
 
 def load_for_url(kind: str, url: str, *, disabled: Collection[str] = ()) -> Any:

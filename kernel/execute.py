@@ -14,12 +14,22 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec.structs import replace
+
 from . import outcome as states
 from .admission import Admit
 from .broker import Delivery, Transition, Verdict
 from .context import Context, Ending, Frame, frames
-from .errors import EncodeError, Ignore, ImproperlyConfigured, Reject, Retry
-from .failure import safe_text
+from .errors import (
+    BackendUnavailable,
+    BrokerUnavailable,
+    EncodeError,
+    Ignore,
+    ImproperlyConfigured,
+    Reject,
+    Retry,
+)  # fmt: skip
+from .failure import ExceptionInfo, safe_text
 from .message import Message
 from .record import Recorder
 
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 
     from .app import KernelQ
     from .hooks import Runner
+    from .store import Effect
     from .task import Task
 
 log = logging.getLogger("kernelq.worker")
@@ -166,7 +177,13 @@ class Executor:
         log.error("internal error around %s", message, exc_info=error)
         task = self.app.tasks.get(message.task) if isinstance(message, Message) else None
         if task is not None and isinstance(message, Message):
-            self._tell("task_internal_error", task, Context(message, delivery=delivery), exception=error, einfo=error)
+            self._tell(
+                "task_internal_error",
+                task,
+                Context(message, delivery=delivery),
+                exception=error,
+                einfo=ExceptionInfo(error),
+            )
         return Transition(delivery=delivery, verdict=Verdict.CRASHED)
 
     def _run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -178,7 +195,8 @@ class Executor:
         return self._runner(coroutine)
 
     def _classify(self, task: Task[..., Any], request: Context, error: BaseException) -> End:
-        error = task.retried_by_itself(request, error)
+        if task.autoretry_for:
+            error = task.retried_by_itself(request, error)
         if isinstance(error, Retry) and isinstance(error.sig, Message):
             return End(states.RETRY, error, successors=(error.sig,))
         if isinstance(error, Ignore):
@@ -186,31 +204,23 @@ class Executor:
         if isinstance(error, Reject):
             if error.requeue:
                 return End(states.REJECTED, error, Verdict.REQUEUE)
-            return End(states.FAILURE, error, Verdict.DEAD, "rejected")
+            return End(states.FAILURE, error.with_traceback(None), Verdict.DEAD, "rejected")
         return End(states.FAILURE, error, Verdict.ACK if task.option("acks_on_failure") else Verdict.DEAD)
 
     def _finish(self, run: Run, end: End) -> Transition | None:
         """Make the transition; commit it at once when the task's own handlers want to see it stored."""
         runtime = time.monotonic() - run.began
-        task, request, delivery = run.task, run.request, run.delivery
+        task, request = run.task, run.request
         try:
-            outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
-        except EncodeError as error:
-            end = End(states.FAILURE, error, reason="unserialisable")
-            outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
-        run.end = end
-        effects, successors = self._record.effects(outcome), end.successors
-        if self._plugins.heard("advance") and request.message is not None:
-            ending = Ending(
-                message=request.message, delivery=delivery, verdict=end.verdict, state=end.state, value=end.value,
-                outcome=outcome, task=task, request=request,
-            )  # fmt: skip
-            more, more_effects = self._plugins.advance(self.app, ending)
-            successors, effects = successors + more, effects + more_effects
-        reason = (end.reason or "failed") if end.verdict is Verdict.DEAD else ""
-        transition = Transition(
-            delivery=delivery, verdict=end.verdict, reason=reason, successors=successors, effects=effects
-        )
+            transition = self._transition(run, end)
+        except (BrokerUnavailable, BackendUnavailable):
+            raise
+        except Exception as error:
+            # A value that cannot be stored, or not be passed on to what follows, is the task's failure.
+            if end.state != states.SUCCESS and not isinstance(error, EncodeError):
+                raise
+            end = End(states.FAILURE, error, reason="unserialisable" if isinstance(error, EncodeError) else None)
+            transition = self._transition(run, end)
         task.runs.ended += 1
         if end.state == states.SUCCESS:
             task.runs.succeeded_at = time.time()
@@ -225,37 +235,71 @@ class Executor:
             waits = True
         if is_kept:  # else somebody else runs it now, and what they will see is not ours to tell
             self._announce(task, request, end, runtime)
-        self._tell("task_postrun", task, request, retval=end.value, state=end.state)
+        state = states.REJECTED if end.reason == "rejected" else end.state
+        self._tell("task_postrun", task, request, retval=end.value, state=state)
         return transition if waits else None
 
+    def _transition(self, run: Run, end: End) -> Transition:
+        """All that an end causes; sets `run.end`."""
+        task, request, delivery = run.task, run.request, run.delivery
+        run.end = end
+        outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
+        successors = self._plugins.prepared(self.app, end.successors)
+        effects: tuple[Effect, ...] = ()
+        if self._plugins.heard("advance") and request.message is not None:
+            children = len(request.children)
+            ending = Ending(
+                message=request.message, delivery=delivery, verdict=end.verdict, state=end.state, value=end.value,
+                outcome=outcome, task=task, request=request,
+            )  # fmt: skip
+            more, effects = self._plugins.advance(self.app, ending)
+            successors += more
+            if outcome is not None and len(request.children) > children:
+                outcome = replace(outcome, children=tuple(child.as_tuple() for child in request.children))
+        reason = (end.reason or "failed") if end.verdict is Verdict.DEAD else ""
+        return Transition(
+            delivery=delivery, verdict=end.verdict, reason=reason, successors=successors,
+            effects=self._record.effects(outcome) + effects,
+        )  # fmt: skip
+
     def _announce(self, task: Task[..., Any], request: Context, end: End, runtime: float) -> None:
-        """Call the task's handlers, tell the plugins, log."""
+        """Call the task's handlers, tell the plugins, log; a handler that fails keeps nobody from being told."""
         value, about = end.value, (request.id, request.args, request.kwargs)
-        try:
-            if end.state == states.SUCCESS:
-                if task.handlers:
-                    task.on_success(value, *about)
-                self._tell("task_success", task, request, result=value, runtime=runtime)
-                if log.isEnabledFor(logging.INFO):
-                    text = safe_text(value, repr)[: task.resultrepr_maxsize]
-                    log.info("task %s[%s] succeeded in %.6fs: %s", task.name, request.id, runtime, text)
-                if task.handlers:
-                    task.after_return(end.state, value, *about, None)
-            elif end.state == states.FAILURE:
-                task.on_failure(value, *about, value)
-                self._tell("task_failure", task, request, exception=value, einfo=value)
-                self._log_failure(task, request, end)
-                task.after_return(end.state, value, *about, value)
-            elif end.state == states.RETRY:
-                task.on_retry(value.exc or value, *about, value.exc)
-                self._tell("task_retry", task, request, reason=value, einfo=value.exc)
-                log.info("task %s[%s]: %s", task.name, request.id, safe_text(value))
-            else:
-                log.info("task %s[%s] %s: %s", task.name, request.id, end.state.lower(), safe_text(value))
-        except Abandoned:
-            raise
-        except BaseException:  # a handler's SystemExit too: the outcome is decided, and the lane has others to run
-            log.exception("a handler of task %s[%s] failed; its outcome stands", task.name, request.id)
+        if end.state == states.SUCCESS:
+            self._handle(task, request, "on_success", value, *about)
+            self._tell("task_success", task, request, result=value, runtime=runtime)
+            if log.isEnabledFor(logging.INFO):
+                text = safe_text(value, repr)[: task.resultrepr_maxsize]
+                log.info("task %s[%s] succeeded in %.6fs: %s", task.name, request.id, runtime, text)
+            self._handle(task, request, "after_return", end.state, value, *about, None)
+        elif end.state == states.FAILURE:
+            einfo, is_rejected = ExceptionInfo(value), end.reason == "rejected"
+            if not is_rejected:
+                self._handle(task, request, "on_failure", value, *about, einfo)
+            self._tell("task_failure", task, request, exception=value, einfo=einfo)
+            self._log_failure(task, request, end)
+            if not is_rejected:
+                self._handle(task, request, "after_return", end.state, value, *about, None)
+        elif end.state == states.RETRY:
+            einfo = ExceptionInfo(value)
+            self._handle(task, request, "on_retry", value.exc, *about, einfo)
+            self._tell("task_retry", task, request, reason=value, einfo=einfo)
+            log.info("task %s[%s]: %s", task.name, request.id, safe_text(value))
+        else:
+            log.info("task %s[%s] %s: %s", task.name, request.id, end.state.lower(), safe_text(value))
+
+    def _handle(self, task: Task[..., Any], request: Context, handler: str, *args: Any) -> None:
+        if handler in task.handlers:
+            try:
+                getattr(task, handler)(*args)
+            except Abandoned:
+                raise
+            except BaseException as error:  # noqa: BLE001  (its SystemExit too: the outcome is decided, and others are to run)
+                self.handler_failed(task, request, error)
+
+    def handler_failed(self, task: Task[..., Any], request: Context, error: BaseException) -> None:
+        """What becomes of an error of a task's own handlers: it is logged."""
+        log.error("a handler of task %s[%s] failed; its outcome stands", task.name, request.id, exc_info=error)
 
     def _log_failure(self, task: Task[..., Any], request: Context, end: End) -> None:
         is_expected = isinstance(end.value, task.throws)

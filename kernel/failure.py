@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 TRACEBACK_LIMIT = 65_536
@@ -35,6 +36,26 @@ def describe(error: BaseException) -> dict[str, Any]:
         "exc_module": type(error).__module__,
         "exc_message": [_plain(argument) for argument in error.args],
     }
+
+
+class ExceptionInfo:
+    """An exception as handlers and signals are given it; as text it is the traceback. `tb` is the traceback object."""
+
+    internal = False
+
+    def __init__(self, exception: BaseException) -> None:
+        self.exception, self.type, self.tb = exception, type(exception), exception.__traceback__
+
+    @property
+    def traceback(self) -> str:
+        """The traceback as Python prints it."""
+        return "".join(traceback.format_exception(self.exception))
+
+    def __str__(self) -> str:
+        return self.traceback
+
+    def __repr__(self) -> str:
+        return f"<ExceptionInfo: {self.exception!r}>"
 
 
 def _plain(value: Any) -> Any:

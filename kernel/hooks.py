@@ -83,6 +83,12 @@ def app_finalized(app: KernelQ) -> None:
 
 
 @hookspec
+def app_closing(app: KernelQ) -> None:
+    """Notify: the app is about to close its connections; it may be used again.
+    The thread that closes it. Example: ``app.stash[SENDER].flush()``"""
+
+
+@hookspec
 def task_registered(app: KernelQ, task: Task[..., Any]) -> None:
     """Notify: a task belongs to its app; told of all when the app is finalized, of later ones at once.
     Any thread. Example: ``task.rate_limit = task.rate_limit or "10/s"``"""

@@ -64,13 +64,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
         return self.state in READY_STATES
 
 
-def fence_of(retries: int, claims: int) -> int:
-    """The fence of an attempt: later retries beat earlier ones, then later claims.
+def fence_of(retries: int, claims: int, replaced: int = 0) -> int:
+    """The fence of an attempt: what a task was replaced by beats it, then later retries earlier ones, then later claims.
 
     `claims` is how often the engine handed this very message out; 2**20 claims of one retry are
     more than any engine makes before it goes to the dead letters.
     """
-    return (retries << 20) | claims
+    return (replaced << 40) | (retries << 20) | claims
 
 
 def accepts(stored: Outcome | None, new: Outcome) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import logging
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,6 @@ from .errors import (
 )
 from .ids import uuid
 from .message import Message
-from .retry import intervals
 from .settings import KERNEL_SETTINGS
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .broker import Broker
     from .hooks import Caller, Router
     from .outcome import Outcome
+    from .serializer import Serializer
     from .task import Task
 
 log = logging.getLogger("kernelq.publish")
@@ -117,26 +118,27 @@ class Publisher:
             raise TypeError(
                 f"expected a list or tuple and a mapping as arguments of {name}, got {args!r} and {kwargs!r}"
             )
-        if task is not None:
-            task.check_arguments(args, kwargs)
+        now, known = self.now(), self._look_up()
+        if task is not None and task.check is not None:
+            task.check(*args, **kwargs)
         if not options.keys() <= OPTIONS:
             unknown = ", ".join(sorted(options.keys() - OPTIONS))
             raise TypeError(f"unknown option {unknown} in the call of {name} (known: {', '.join(sorted(OPTIONS))})")
-        now, known = self.now(), self._look_up()
         if known.route is not None:
             options = known.route(name, args, kwargs, options, task)
-        content_type, compression, body = self._encode(task, name, [list(args), kwargs, _embed(options)], options)
+        serializer, compression, body = self._encode(task, name, [list(args), kwargs, _embed(options)], options)
         message = Message(
             id=options.get("task_id") or uuid(),
             task=name,
             body=body,
-            content_type=content_type,
+            content_type=serializer.content_type,
+            content_encoding=serializer.content_encoding,
             compression=compression,
             queue=known.queue if task is None else task.option("queue"),
             priority=known.priority if task is None else task.option("priority"),
             sent_at=now,
             ignore_result=None if task is None else task.ignore_result,
-            reply_to=known.reply_to(),
+            reply_to=options.get("reply_to") or known.reply_to(),
         )
         frame = frames.get()
         if frame is not None and frame.request.message is not None:
@@ -161,6 +163,8 @@ class Publisher:
         if args is not None or kwargs is not None:
             args = request.args if args is None else args
             kwargs = request.kwargs if kwargs is None else kwargs
+            if task.check is not None:
+                task.check(*args, **kwargs)
             how = {"serializer": message.content_type, "compression": message.compression}
             _, _, body = self._encode(task, message.task, [list(args), kwargs, request.embed], how)
         successor = replace(message, retries=message.retries + 1, body=body, eta=None, sent_at=now)
@@ -252,7 +256,7 @@ class Publisher:
 
     def _encode(
         self, task: Task[..., Any] | None, name: str, content: list[Any], options: Mapping[str, Any]
-    ) -> tuple[str, str | None, bytes]:
+    ) -> tuple[Serializer, str | None, bytes]:
         known = self._look_up()
         given = options.get("serializer") or (known.serializer if task is None else task.option("serializer"))
         serializer = known.serializers.get(given) or self.app.serializer(given)
@@ -269,12 +273,15 @@ class Publisher:
             )
         compression = options.get("compression") or (known.compression if task is None else task.option("compression"))
         if compression is None:
-            return serializer.content_type, None, body
+            return serializer, None, body
         compressor = self.app.compressor(compression)
-        return serializer.content_type, compressor.content_type, compressor.compress(body)
+        return serializer, compressor.content_type, compressor.compress(body)
 
     def _with_options(self, message: Message, options: Mapping[str, Any], now: float) -> Message:
         changes = {name: options[name] for name in FIELDS if options.get(name) is not None}
+        changes |= {
+            name: str(changes[name]) for name in ("queue", "exchange") if name in changes
+        }  # not a subclass of str
         if options.get("group_id") is not None:
             changes["group"] = options["group_id"]
         if not PROPERTIES.isdisjoint(options):
@@ -317,7 +324,7 @@ class _Known:
 
     def __init__(self, app: KernelQ) -> None:
         conf = app.conf
-        app.finalize()
+        app.finalize(auto=True)
         self.plugins = app.plugins
         self.policy: Mapping[str, Any] = {**POLICY, **conf.task_publish_retry_policy}
         self.is_retried: bool = conf.task_publish_retry
@@ -359,3 +366,14 @@ def _follows(outcome: Outcome | None, message: Message) -> bool:
 
 def _policy(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("retry", "retry_policy") if name in options} if options else {}
+
+
+def intervals(start: float, step: float, maximum: float) -> Iterator[float]:
+    """The waits between tries of a publish or a connection: linear growth, bounded, with ±20 % jitter.
+
+    Endless; the caller bounds the tries. The names are those of a Celery `retry_policy`.
+    """
+    wait = start
+    while True:
+        yield min(wait, maximum) * random.uniform(0.8, 1.2)
+        wait = min(wait + step, maximum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ class Recorder:
         self._backend = app.backend if app.backend_url else None
         self._serializer = app.serializer(app.conf.result_serializer)
         self._ttl = app.conf.result_expires or None
+        self._failure_ttl = app.conf.result_failure_expires or self._ttl
         self._max_size: int = app.conf.result_max_size
         self._hostname = hostname
         self._extra = EXTRA if app.conf.result_extended else ()
@@ -76,7 +78,7 @@ class Recorder:
         return Outcome(
             id=message.id,
             state=state,
-            fence=fence_of(message.retries, claims),
+            fence=fence_of(message.retries, claims, message.replaced),
             value=data,
             content_type=self._serializer.content_type,
             traceback=self.traceback(error) if is_error and error.__traceback__ is not None else None,
@@ -85,7 +87,7 @@ class Recorder:
             worker=self._hostname,
             retries=message.retries,
             done_at=time.time() if state in states.READY_STATES else None,
-            ttl=self._ttl,
+            ttl=self._failure_ttl if state == states.FAILURE else self._ttl,
             parent_id=message.parent_id,
             root_id=message.root_id,
             group_id=message.group,
@@ -97,7 +99,7 @@ class Recorder:
     def started(self, task: Task[..., Any], request: Context) -> None:
         """Store STARTED, unless results are ignored."""
         if request.message is not None and not self.is_ignored(task, request.message):
-            self.state(request, request.message, states.STARTED, {"hostname": self._hostname})
+            self.state(request, request.message, states.STARTED, {"hostname": self._hostname, "pid": os.getpid()})
 
     def state(self, request: Context, message: Message, state: str, meta: Any) -> None:
         """Store a state that is not the end, at once."""
@@ -124,4 +126,4 @@ class Recorder:
 
 
 def _is_ours(module: dict[str, Any]) -> bool:
-    return str(module.get("__name__", "")).startswith("kernelq.")
+    return str(module.get("__name__", "")).startswith(("kernelq.", "kernelq_plugins."))

@@ -188,6 +188,12 @@ class Registry:
             message = function(*[about[name] for name in names]) or message
         return message
 
+    def prepared(self, app: KernelQ, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Messages that are published together with the end of an attempt, as the plugins want them."""
+        if messages and self.heard("before_task_publish"):
+            return tuple(self.before_publish(app, message, {}) for message in messages)
+        return messages
+
     def call_task(self, *, app: KernelQ, task: Task[..., Any], request: Context) -> Any:
         """Call the task's function inside whatever wraps it (hook `call_task`)."""
 
@@ -198,13 +204,16 @@ class Registry:
 
     def advance(self, app: KernelQ, ending: Ending) -> tuple[tuple[Message, ...], tuple[Effect, ...]]:
         """What follows from an ending (hook `advance`): (messages, effects), in the order of the plugins."""
+        messages: tuple[Message, ...] = ()
+        effects: tuple[Effect, ...] = ()
         about = {"app": app, "ending": ending}
-        answers: list[Iterable[Message | Effect] | None] = [
-            function(*[about[name] for name in names]) for _, function, names in self.heard("advance")
-        ]
-        flat = [item for answer in answers for item in answer or ()]
-        messages = tuple(item for item in flat if isinstance(item, Message))
-        return messages, tuple(item for item in flat if not isinstance(item, Message))
+        for _, function, names in self.heard("advance"):
+            answer: Iterable[Message | Effect] | None = function(*[about[name] for name in names])
+            if answer:
+                items = tuple(answer)
+                messages += tuple(item for item in items if isinstance(item, Message))
+                effects += tuple(item for item in items if not isinstance(item, Message))
+        return self.prepared(app, messages), effects
 
     def _checked(self, plugin: object, plugin_name: str) -> tuple[str, ...]:
         """The hooks a plugin implements; refuses unknown ones, which pluggy would register silently."""

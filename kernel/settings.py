@@ -29,11 +29,11 @@ _KERNEL = (
     Option("result_serializer", str, "json", "serializer of results", ("CELERY_RESULT_SERIALIZER",)),
     # --- tasks
     Option("task_default_queue", str, "default", "the queue of tasks that name none", ("CELERY_DEFAULT_QUEUE",)),
-    Option("task_default_priority", int, 0, "0 to 9, the higher the sooner", (), 0),
+    Option("task_default_priority", int, 0, "0 to 9, the higher the sooner", ("CELERY_DEFAULT_PRIORITY",), 0),
     Option("task_max_size", int, 16_777_216, "most bytes a task's serialised arguments may have", (), 1),
     Option("task_acks_late", bool, True, "acknowledge after the run, so that a crash repeats it", ("CELERY_ACKS_LATE",)),
-    Option("task_acks_on_failure", bool, True, "acknowledge failed tasks; off: to the dead letters"),
-    Option("task_acks_on_timeout", bool, True, "acknowledge tasks over their time limit; off: run them again"),
+    Option("task_acks_on_failure", bool, True, "acknowledge failed tasks; off: to the dead letters", ("CELERY_ACKS_ON_FAILURE",)),
+    Option("task_acks_on_timeout", bool, True, "acknowledge tasks over their time limit; off: run them again", ("CELERY_ACKS_ON_TIMEOUT",)),
     Option("task_max_crashes", int, 3, "crash recoveries of one message before it goes to the dead letters", (), 0),
     Option("task_unknown_ttl", Seconds, 86_400.0, "seconds a message of an unknown task is parked before it goes to the dead letters", (), 0),
     Option("task_track_started", bool, False, "store the state STARTED", ("CELERY_TRACK_STARTED", "CELERY_TASK_TRACK_STARTED")),
@@ -51,8 +51,9 @@ _KERNEL = (
     ),
     # --- results
     Option("result_expires", Seconds, 86_400.0, "seconds a result is kept; 0 or None: for ever", ("CELERY_TASK_RESULT_EXPIRES",), 0, True),
+    Option("result_failure_expires", Seconds, None, "the same for failures; default `result_expires`", ("CELERY_RESULT_FAILURE_EXPIRES",), 0, True),
     Option("result_max_size", int, 16_777_216, "most bytes a serialised result may have; a larger one fails its task", (), 1),
-    Option("result_extended", bool, False, "keep name, arguments and queue with the result"),
+    Option("result_extended", bool, False, "keep name, arguments and queue with the result", ("CELERY_RESULT_EXTENDED",)),
 )  # fmt: skip
 
 KERNEL_SETTINGS: dict[str, Option] = {option.name: option for option in _KERNEL}

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
+from . import _api
 from .engine import Engine
 from .message import Message
 from .outcome import Outcome
@@ -82,6 +83,8 @@ class Backend(Store):
     Keeps the rule of `kernelq.outcome.accepts` on every write. `ops` are `Outcome`s.
     """
 
+    app: Any = None
+    """The app it was made for; set by that."""
     reply_to: str | None = None
     """Where outcomes of what this thread publishes are to be sent, when they are sent and not kept; goes into the messages."""
 
@@ -103,3 +106,6 @@ class Backend(Store):
 
     def close(self) -> None:
         """Close connections; the next use opens new ones."""
+
+
+_api.graft(Backend)

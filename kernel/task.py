@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import datetime
 import inspect
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from . import _api
 from .context import Context, Frame, frames
-from .errors import Ignore, MaxRetriesExceededError, Reject, Retry
-from .retry import backoff
+from .errors import MaxRetriesExceededError
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult
+    from kernelq_plugins._offered import TaskMethods
 
-    from ._offered import TaskMethods
     from .app import KernelQ
 else:
     TaskMethods = Generic
@@ -86,13 +84,18 @@ class Task(TaskMethods[P, R]):
     is_shadowed: bool = False
     """Whether its class has a `shadow_name` of its own."""
 
+    is_called_apart: bool = False
+    """Whether its class has an `apply_async` of its own."""
+
     is_plain: bool = True
     """Whether calling the task is just calling `run`: its class has no `__call__` of its own."""
 
     handlers: frozenset[str] = frozenset()
     """Those of `HANDLERS` that the task's class has of its own."""
 
-    _head: Callable[..., Any] | None = None
+    check: Callable[..., object] | None = None
+    """Called with the arguments of each call before it is published; raises `TypeError` when they do not fit."""
+
     _resolved: dict[str, Any]
     _generation = -1
 
@@ -104,8 +107,9 @@ class Task(TaskMethods[P, R]):
         attributes = {
             "run": fun if bound else staticmethod(fun),
             "__doc__": fun.__doc__,
+            "__name__": fun.__name__,
             "__module__": fun.__module__,
-            "__wrapped__": fun,
+            "__wrapped__": fun if bound else staticmethod(fun),
             "name": name,
             **options,  # on the class, so that a function given as a handler is a method
         }
@@ -126,10 +130,9 @@ class Task(TaskMethods[P, R]):
                 f"the soft time limit of {self.name} must not be above the hard one ({self.time_limit:g} s)"
             )
         self.is_plain = type(self).__call__ is Task.__call__
+        self.is_called_apart = type(self).apply_async is not Task.apply_async
         self.is_shadowed = type(self).shadow_name is not Task.shadow_name
         self.handlers = frozenset(name for name in HANDLERS if getattr(type(self), name) is not getattr(Task, name))
-        typing = app.strict_typing if self.typing is None else self.typing
-        self._head = _head_of(self.run) if typing else None
 
     # --- running
 
@@ -142,6 +145,8 @@ class Task(TaskMethods[P, R]):
         frame = frames.get()
         if frame is not None and frame.task is self and not frame.request.called_directly:
             return self.run(*args, **kwargs)  # an overridden __call__ came up to us
+        if not self.app.finalized:
+            self.app.finalize(auto=True)  # plugins may have something to put around it
         token = frames.set(Frame(self, Context(args=args, kwargs=dict(kwargs), called_directly=True), frame))
         try:
             return self.run(*args, **kwargs)
@@ -162,6 +167,8 @@ class Task(TaskMethods[P, R]):
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Send the task to a worker: ``apply_async`` without options."""
+        if self.is_called_apart:
+            return self.apply_async(args, kwargs)
         return self.app.publisher.call(self, args, kwargs, {})
 
     def apply_async(
@@ -187,11 +194,6 @@ class Task(TaskMethods[P, R]):
         """The name of one call in logs and monitors; to be overridden. None: the task's own."""
         return None
 
-    def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Raise `TypeError` when the arguments do not fit the function."""
-        if self._head is not None:
-            self._head(*args, **kwargs)
-
     def option(self, name: str) -> Any:
         """The attribute `name`, or the setting that stands in for it; looked up once for each state of the settings."""
         generation = self.app.conf.layers.generation
@@ -207,62 +209,6 @@ class Task(TaskMethods[P, R]):
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__.get("_resolved", {}).pop(name, None)
         super().__setattr__(name, value)
-
-    # --- inside a run
-
-    def retry(
-        self,
-        args: Any = None,
-        kwargs: Any = None,
-        exc: BaseException | None = None,
-        throw: bool = True,
-        eta: datetime.datetime | None = None,
-        countdown: float | None = None,
-        max_retries: int | None = None,
-        **options: Any,
-    ) -> Retry:
-        """Run this task again later, under the same id; always written as ``raise self.retry(…)``.
-
-        `countdown` seconds from now (default `default_retry_delay`), or at `eta`. Raises `Retry` to end this run; with
-        ``throw=False`` returns it and goes on. When the retries are used up it raises `exc`, else
-        `MaxRetriesExceededError`. Called outside a worker it raises `exc` or the current exception.
-        """
-        request = self.request
-        if request.called_directly or request.message is None:
-            raise exc or sys.exc_info()[1] or Retry("task can be retried")
-        limit = self.max_retries if max_retries is None else max_retries
-        if limit is not None and request.retries >= limit:
-            raise exc or MaxRetriesExceededError(
-                f"cannot retry {self.name}[{request.id}]: its {limit} retries are used up",
-                task_args=request.args,
-                task_kwargs=request.kwargs,
-            )
-        if eta is None and countdown is None:
-            countdown = self.default_retry_delay
-        options.update(eta=eta, countdown=countdown)
-        successor = self.app.publisher.again(self, request, args, kwargs, options)
-        error = Retry(exc=exc or sys.exc_info()[1], when=eta if countdown is None else countdown, sig=successor)
-        if throw:
-            # The successor travels with the end of this run, so that neither exists without the other.
-            raise error
-        if not request.is_eager:
-            self.app.publisher.publish([successor])
-        return error
-
-    def retried_by_itself(self, request: Context, error: BaseException) -> BaseException:
-        """What an exception of a run becomes by `autoretry_for`: a `Retry`, or the error when retries are used up."""
-        excepted = (*self.dont_autoretry_for, Retry, Ignore, Reject)
-        if not isinstance(error, self.autoretry_for) or isinstance(error, excepted):
-            return error
-        options = dict(self.retry_kwargs)
-        if self.retry_backoff:
-            factor = int(max(1, self.retry_backoff))
-            options["countdown"] = backoff(factor, request.retries, self.retry_backoff_max, jitter=self.retry_jitter)
-        try:
-            self.retry(exc=error, **options)
-        except BaseException as raised:  # noqa: BLE001  (Retry, or the task's own error when it may not)
-            return raised
-        return error
 
     def limits(self, request: Context) -> tuple[float | None, float | None]:
         """(hard, soft) seconds of a run: the call's, else the task's, else the settings'."""
@@ -299,12 +245,11 @@ class Task(TaskMethods[P, R]):
     def __repr__(self) -> str:
         return f"<@task: {self.name} of {self.app.main or '__main__'}>"
 
-    def __getattr__(self, name: str) -> Any:
-        _api.graft(Task, name)
-        return object.__getattribute__(self, name)
-
     def __reduce__(self) -> tuple[Any, ...]:
         return (_find_task, (self.name, type(self).__module__))
+
+
+_api.graft(Task)
 
 
 def _find_task(name: str, module: str) -> Task[..., Any]:
@@ -312,28 +257,3 @@ def _find_task(name: str, module: str) -> Task[..., Any]:
 
     import_module(module)
     return KernelQ.current().tasks[name]
-
-
-def _head_of(fun: Callable[..., Any]) -> Callable[..., Any] | None:
-    """A function that takes what `fun` takes and does nothing: calling it checks arguments in 0.1 µs.
-
-    `inspect.Signature.bind` gives the same errors at thirty times the cost (3 µs, measured on 3.11).
-    """
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        return None  # a builtin without a signature; the worker will tell
-    plain = [
-        parameter.replace(
-            annotation=parameter.empty, default=parameter.empty if parameter.default is parameter.empty else None
-        )
-        for parameter in parameters
-    ]
-    name = getattr(fun, "__name__", "run")
-    if not name.isidentifier():
-        name = "run"
-    space: dict[str, Any] = {}
-    exec(f"def {name}{inspect.Signature(plain)}: pass", space)  # names come from a signature, not from users
-    head: Callable[..., Any] = space[name]
-    head.__qualname__ = getattr(fun, "__qualname__", name)
-    return head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 import warnings
 from typing import Any
@@ -33,16 +34,19 @@ class TaskRegistry(dict[str, Task[..., Any]]):
         raise NotRegistered(f"no task {name!r} is registered{hint}")
 
     def add(self, task: Task[..., Any], *, replace: bool = False) -> Task[..., Any]:
-        """Register a task; the first of two different functions under one name stays, with a warning."""
+        """Register a task; of two different functions under one name the first stays (with `replace` the second), with a
+        warning at the second."""
         known = self.get(task.name)
+        if known is not None and known.where() != task.where():  # else one function, imported twice
+            code, end = getattr(inspect.unwrap(task.run), "__code__", None), "replaces it" if replace else "is left out"
+            warnings.warn_explicit(
+                f"the task name {task.name!r} is taken by {known.where()}; {task.where()} {end}. "
+                "Give it a name of its own: @app.task(name=…)",
+                DuplicateTaskNameWarning,
+                filename=code.co_filename if code else str(task.run.__module__),
+                lineno=code.co_firstlineno if code else 1,
+            )
         if known is not None and not replace:
-            if known.where() != task.where():  # else one function, imported twice
-                warnings.warn(
-                    f"the task name {task.name!r} is taken by {known.where()}; {task.where()} is left out. "
-                    "Give it a name of its own: @app.task(name=…)",
-                    DuplicateTaskNameWarning,
-                    stacklevel=4,
-                )
             return known
         self[task.name] = task
         return task

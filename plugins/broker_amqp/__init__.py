@@ -6,20 +6,19 @@ Install: ``pip install 'kernelq[amqp]'``. URL: see the engine's page (`kernelq_p
 
 Settings:
 
-    task_default_queue_type     ``quorum`` or ``classic``; default quorum, or classic when priorities are asked for
-    task_queue_max_priority     queues tell priorities apart (``x-max-priority``); 10 for all of 0 to 9; default: no priorities
-    task_default_priority       above 0 asks for priorities too
-    task_default_exchange       exchange of the default queue; default: named like the queue, as with Celery
-    task_default_exchange_type  ``direct``, ``topic`` or ``fanout``; default direct
-    task_default_routing_key    routing key of the default queue; default: named like the queue
+    task_default_priority       above 0 asks for queues that tell priorities apart
     broker_heartbeat            seconds; default: half of `worker_lease`
     broker_native_delayed_delivery_queue_type    queues where messages wait for their eta; default quorum
     broker_transport_options    ``global_keyprefix``: put before every queue's and exchange's name; ``queue_arguments``: further
                                 arguments of queues of work; ``confirm_publish``: taken and changing nothing, for every publish is confirmed
 
+and those of the plugin routing: task_queues, task_default_queue_type (``quorum`` or ``classic``; default quorum, or classic for queues
+with priorities), task_queue_max_priority, task_default_exchange, task_default_exchange_type, task_default_routing_key, ….
+
 On the server, all durable: a queue of work, bound to a direct exchange of its name as Celery declares them; beside it ``<queue>.dead``,
 its dead letters; ``kernelq.queues``, the names of the queues, for AMQP has no way to ask; 26 queues ``kernelq.delay.NN``,
-the ladder that etas wait in; ``kernelq.hold.<consumer>``, see below. Celery declares classic queues unless told otherwise: on
+the ladder that etas wait in; ``kernelq.hold.<consumer>``, see below. Queues of task_queues have the exchanges, bindings and arguments
+written there, and a Celery peer with the same task_queues finds them as it would declare them. Celery declares classic queues unless told otherwise: on
 a queue that both use, set the same type and priorities on both sides.
 
 Publishing: persistent and confirmed. At least once: a publish whose confirm was lost is repeated by the publisher and may run
@@ -27,9 +26,14 @@ twice. What no queue can take is an error that names exchange, routing key and q
 the server blocks publishers (memory or disk alarm) publishing fails with `BrokerFull` after `broker_connection_timeout`, and workers go on
 acknowledging.
 
+Exchanges: a message sent to an exchange of task_queues reaches every queue that is bound, all of which are declared first; one
+that reaches none is an error, and binds nothing. An exchange that task_queues does not name is declared when it is
+not there, and the message's queue bound to it. A retry goes to the queue its task ran from, and nowhere else. A queue that is to delete
+itself (``auto_delete``) does so after an hour without a consumer, for a busy worker does not consume.
+
 Delay: of any length, in the server, fine to 50 ms, in quorum queues that let a message go only when the next one has it. Nothing
 waits behind anything, and a restart loses nothing. An eta that a Celery client sent is moved there too, before
-a task could wait in a worker. A delayed message ends in its own queue, whatever exchange it was sent to.
+a task could wait in a worker. A message to an exchange waits once for each queue that task_queues has bound there.
 
 Consuming: pushed, never polled; each lane has a connection and no more messages than it asked for. A lane that is away for more than 75 ms
 is in a long task: what it was sent goes back for others, and it consumes again when it comes back.
@@ -80,11 +84,6 @@ from kernelq import Option, hookimpl
 def settings() -> Sequence[Option]:
     """What is declared on the server, and how long its silence may last."""
     return (
-        Option("task_default_queue_type", str, None, "amqp: quorum or classic; default: quorum, or classic when there are priorities", ("CELERY_DEFAULT_QUEUE_TYPE",)),
-        Option("task_queue_max_priority", int, None, "amqp: queues tell priorities apart, up to this one (10 for 0 to 9)", ("CELERY_QUEUE_MAX_PRIORITY",), 1),
-        Option("task_default_exchange", str, None, "amqp: the exchange of the default queue; default: named like it", ("CELERY_DEFAULT_EXCHANGE",)),
-        Option("task_default_exchange_type", str, "direct", "amqp: direct, topic or fanout", ("CELERY_DEFAULT_EXCHANGE_TYPE",)),
-        Option("task_default_routing_key", str, None, "amqp: the routing key of the default queue; default: named like it", ("CELERY_DEFAULT_ROUTING_KEY",)),
         Option("broker_heartbeat", float, None, "amqp: seconds between a worker's signs of life; default: half of worker_lease", ("BROKER_HEARTBEAT",), 1),
         Option("broker_native_delayed_delivery_queue_type", str, "quorum", "amqp: quorum or classic, where messages wait for their eta"),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from kernelq.amqp import AmqpEngine, NotThere, Parcel
@@ -26,7 +26,7 @@ from .topology import Topology
 if TYPE_CHECKING:
     from kernelq import KernelQ
 
-CAPABILITIES = Capabilities(durable=True, processes=True, delay=True, priorities=10, push=True)
+CAPABILITIES = Capabilities(durable=True, processes=True, delay=True, priorities=10, push=True, exchanges=True)
 
 
 class AmqpBroker(Broker):
@@ -44,7 +44,7 @@ class AmqpBroker(Broker):
         self._memory = Memory()
         # By process and id: a forked child must not touch its parent's.
         self._consumers: WeakValueDictionary[tuple[int, str], AmqpConsumer] = WeakValueDictionary()
-        if not self._plan.max_priority:
+        if not self._plan.has_priorities:
             self.capabilities = replace(CAPABILITIES, priorities=1)
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -122,7 +122,7 @@ class AmqpBroker(Broker):
     def _send(self, messages: Sequence[Message], copies: Sequence[Copy]) -> None:
         """Publish messages, and copies of received ones; what nobody could be found for is tried once more."""
         now = time.time()
-        copies = [*(Copy(message.queue, self._parcel(message, now)) for message in messages), *copies]
+        copies = [*(copy for message in messages for copy in self._copies(message, now)), *copies]
         returned = self._publish(copies)
         if not returned:
             return
@@ -148,14 +148,26 @@ class AmqpBroker(Broker):
             raise
         return [copy for copy in copies if id(copy.parcel) in returned]
 
-    def _parcel(self, message: Message, now: float) -> Parcel:
+    def _copies(self, message: Message, now: float) -> list[Copy]:
+        """What takes a message to its queue; one that waits for its eta is sent to each queue that it is for."""
         properties = headers_and_properties(message)
-        exchange, key = self._topology.route(message)
         if message.eta is not None and message.eta > now:
-            self._topology.ladder.ensure()
-            exchange, key = ladder.entry(message.eta - now)
-            properties["headers"] |= ladder.ticket(self._plan.name(message.queue), message.eta - now)
-        return Parcel(exchange, key, message.body, properties, message.key)
+            return self._delayed(message, properties, message.eta - now)
+        exchange, key = self._topology.route(message)
+        mandatory = not exchange or not self._topology.is_for_all(message.queue)
+        return [Copy(message.queue, Parcel(exchange, key, message.body, properties, message.key, mandatory))]
+
+    def _delayed(self, message: Message, properties: dict[str, Any], delay: float) -> list[Copy]:
+        queues = self._topology.reached(message)
+        self._topology.ladder.ensure()
+        exchange, key = ladder.entry(delay)
+        made = []
+        for queue in queues:
+            self._topology.ensure(queue)
+            headers = properties["headers"] | ladder.ticket(self._plan.name(queue), delay)
+            ident = message.key if len(queues) == 1 else f"{message.key} {queue}"
+            made.append(Copy(queue, Parcel(exchange, key, message.body, {**properties, "headers": headers}, ident)))
+        return made
 
     def _names(self, queue: str | None = None) -> list[str]:
         return self._topology.register.names() if queue is None else [queue]

@@ -10,7 +10,8 @@
     report    versions, platform and settings, for a bug report
     graph     how the parts of a worker hang together
 
-``kernelq COMMAND --help`` shows options and an example of each.
+``kernelq COMMAND --help`` shows options and an example of each. ``-A``, ``-b``, ``--workdir`` and the like go before the command or
+behind it; options of the app's own (`app.user_options`) are known when ``-A`` comes first, and told by `user_preload_options`.
 
 Install: part of ``pip install kernelq``. No settings.
 

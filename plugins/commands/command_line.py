@@ -13,6 +13,7 @@ from kernelq import KernelQ, KernelQError, __version__
 from kernelq.contracts import PluginConflict, import_plugin
 
 from .loading import find_app
+from .user_options import with_user_options
 
 
 class Session:
@@ -23,6 +24,9 @@ class Session:
         self.plugins: list[str] = []
         self.disabled: list[str] = []
         self.settings: dict[str, str] = {}
+        self.user_options: dict[str, Any] = {}
+        """Values of the options that the app added to the command (`app.user_options`)."""
+        self._told: dict[str, Any] = {}
         self._app = app
         self._bare: KernelQ | None = None
 
@@ -40,29 +44,36 @@ class Session:
         return self._equipped(self._app)
 
     @property
+    def has_app(self) -> bool:
+        """Whether the project's app is known; `app` would find it."""
+        return self._app is not None or self.name is not None
+
+    @property
     def app_or_new(self) -> KernelQ:
         """The project's app, or a bare one for commands that only look at the installation."""
-        if self._app is not None or self.name is not None:
+        if self.has_app:
             return self.app
         # Apart from `_app`: the name may still come, by an option behind the command.
         self._bare = self._bare or KernelQ("kernelq", set_as_current=False)
         return self._bare
 
     def _equipped(self, app: KernelQ) -> KernelQ:
-        if not (self.plugins or self.disabled or self.settings):
+        fresh = {name: value for name, value in self.user_options.items() if name not in self._told}
+        if not (self.plugins or self.disabled or self.settings or fresh):
             return app
-        options = {"app": self.name, "plugins": self.plugins, "disabled": self.disabled, **self.settings}
+        given = {"app": self.name, "plugins": self.plugins, "disabled": self.disabled, **self.settings}
+        self._told = {**self._told, **given, **fresh}
         _add(app, self.plugins, self.disabled)
         for name, value in self.settings.items():
             app.conf.force(name, value)
         self.plugins, self.disabled, self.settings = [], [], {}
-        app.plugins.notify("user_preload_options", app=app, options=options)
+        app.plugins.notify("user_preload_options", app=app, options=dict(self._told))
         return app
 
 
 def _add(app: KernelQ, plugins: Sequence[str], disabled: Sequence[str]) -> None:
     if not app.has_plugins:
-        app.conf.update(plugins=tuple(plugins), disable_plugins=tuple(disabled))
+        app.conf.plugins, app.conf.disable_plugins = tuple(plugins), tuple(disabled)
         return
     for name in disabled:
         app.plugins.unregister(name)
@@ -84,14 +95,21 @@ def _take_setting(context: click.Context, parameter: click.Parameter, value: str
         context.ensure_object(Session).settings[str(parameter.name)] = value
 
 
+def _change_folder(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        os.chdir(value)
+
+
 def app_options(command: Any) -> Any:
-    """``-A``, ``-b``, ``--result-backend``, ``--plugin`` and ``--disable-plugin``: for every command, before or after its name."""
+    """``-A``, ``-b``, ``--workdir``, ``--result-backend``, ``--plugin`` and ``--disable-plugin``: for every command,
+    before or after its name."""
     options = [
         click.Option(["-A", "--app", "app"], metavar="MODULE", expose_value=False, callback=_take_app, help="The app: module, package or module:attribute."),
         click.Option(["-b", "--broker", "broker_url"], metavar="URL", expose_value=False, callback=_take_setting, help="Broker, instead of the app's."),
         click.Option(["--result-backend", "result_backend"], metavar="URL", expose_value=False, callback=_take_setting, help="Result backend, instead of the app's."),
         click.Option(["--plugin", "plugins"], multiple=True, metavar="MODULE", expose_value=False, callback=_take_plugins, help="Load a module as a plugin."),
         click.Option(["--disable-plugin", "disabled"], multiple=True, metavar="NAME", expose_value=False, callback=_take_plugins, help="Leave an installed plugin out."),
+        click.Option(["--workdir"], type=click.Path(exists=True, file_okay=False), metavar="DIR", is_eager=True, expose_value=False, callback=_change_folder, help="Run there."),
     ]  # fmt: skip
     command.params.extend(options)
     return command
@@ -104,7 +122,25 @@ class Commands(click.Group):
         return sorted({*super().list_commands(ctx), *self._from_plugins(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or self._from_plugins(ctx).get(cmd_name)
+        command = super().get_command(ctx, cmd_name) or self._from_plugins(ctx).get(cmd_name)
+        return command and with_user_options(command, ctx.ensure_object(Session))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        line = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            commands = self._from_plugins(ctx).items()
+            owners = [name for name, command in sorted(commands) if _has_option(command, error.option_name)]
+            if not owners:
+                raise
+            # Celery 4 took them in any order; the first words are an option of the command's in many a guide.
+            owner = next((name for name in owners if name in line), owners[0])
+            raise click.UsageError(
+                f"the option {error.option_name} belongs to the command {owner!r}: write it behind that, "
+                f"kernelq -A MODULE {owner} {error.option_name} …",
+                ctx,
+            ) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -134,6 +170,10 @@ def _with_options(command: click.Command) -> None:
             _with_options(child)
     if not any(parameter.name == "app" for parameter in command.params):
         app_options(command)
+
+
+def _has_option(command: click.Command, option: str) -> bool:
+    return any(option in (*parameter.opts, *parameter.secondary_opts) for parameter in command.params)
 
 
 @app_options

@@ -2,60 +2,53 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from kernelq import KernelQ, Task
-from kernelq.contracts import running
+from kernelq.contracts import frames
+
+from .proxy import Proxy
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+SAID = ("__module__", "__name__", "__qualname__", "__doc__")
+"""What a shared task says of itself without being looked up: it is its function's."""
 
 shared: list[Callable[[KernelQ], Any]] = []
 """What `shared_task` declared, to be done for every app."""
 
 
-class _Proxy:
-    """Stands for an object that is looked up at each use."""
+class _NoApp(KernelQ):
+    """What `KernelQ.current` makes where there is no app, when that is to be an error."""
 
-    __slots__ = ("_find",)
-
-    def __init__(self, find: Callable[[], Any]) -> None:
-        object.__setattr__(self, "_find", find)
-
-    def _get_current_object(self) -> Any:
-        """The object itself, as other libraries' proxies call it."""
-        return self._find()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._find(), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._find(), name, value)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._find()(*args, **kwargs)
-
-    def __bool__(self) -> bool:
-        return self._find() is not None
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self._find() == (other._get_current_object() if isinstance(other, _Proxy) else other))
-
-    def __hash__(self) -> int:
-        return hash(self._find())
-
-    def __repr__(self) -> str:
-        return repr(self._find())
+    def __init__(self, *_: Any) -> None:
+        raise RuntimeError(
+            "no app is current here, and KERNELQ_TRACE=app forbids to make one; import the module of your app first, "
+            "or call app.set_default() there"
+        )
 
 
-def _running_task() -> Any:
-    request = running()
-    return KernelQ.current().tasks.get(request.task) if request is not None and request.message is not None else None
+def find_app() -> KernelQ:
+    """The current app.
+
+    Raises:
+        RuntimeError: there is none, and ``KERNELQ_TRACE=app`` asks to be told.
+    """
+    if "app" in os.environ.get("KERNELQ_TRACE", "").split(","):
+        return _NoApp.current()
+    return KernelQ.current()
 
 
-current_app: Any = _Proxy(KernelQ.current)
-current_task: Any = _Proxy(_running_task)
+def _running_task() -> Task[..., Any] | None:
+    frame = frames.get()
+    return None if frame is None else frame.task
+
+
+current_app: Any = Proxy(find_app, {"__class__": KernelQ})
+current_task: Any = Proxy(_running_task)
 
 
 @overload
@@ -69,26 +62,60 @@ def shared_task(**options: Any) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def shared_task(*args: Any, **options: Any) -> Any:
     """A task for every app; use it as ``@shared_task`` or ``@shared_task(name=…, bind=True, …)``.
 
+    What it gives stands for the task of the current app, looked up at each use.
+
     Raises:
-        TypeError: applied twice to one function.
+        TypeError: applied twice to one function, or to something else than a function.
     """
 
     def share(fun: Callable[..., Any]) -> Any:
-        if isinstance(fun, _Proxy):
-            raise TypeError("shared_task was applied twice to one function")
+        if type(fun) is Proxy:
+            raise TypeError(f"shared_task was applied twice to {fun.__wrapped__.__qualname__}; remove one of the two")
+        if isinstance(fun, Task):
+            raise TypeError(f"{fun.name} is a task of one app already; share it by @app.task(shared=True)")
 
         def declare(app: KernelQ) -> None:
+            make: Any = app.task(**{**options, "shared": False})  # each app makes its own; none of them shares it again
+            make(fun)
+
+        _declare(declare)
+
+        def find() -> Task[..., Any]:
+            app = find_app()
+            return app.tasks[options.get("name") or app.gen_task_name(fun.__name__, fun.__module__)]
+
+        return Proxy(
+            find,
+            {
+                "__class__": Task,
+                "__wrapped__": fun,
+                **{name: getattr(fun, name) for name in SAID if hasattr(fun, name)},
+            },
+        )
+
+    if len(args) > 1 or (args and not callable(args[0])):
+        raise TypeError(f"expected a function to make a shared task of, got {args!r}; give options by keyword")
+    return share(args[0]) if args else share
+
+
+def share_with_others(owner: KernelQ, task: Task[..., Any]) -> None:
+    """Give every other app, also those made later, a task like this one of `owner`."""
+    about = vars(type(task))
+    fun: Callable[..., Any] = getattr(type(task), "__wrapped__")  # noqa: B009  (on the class, so that it is not bound)
+    options = {
+        name: value for name, value in about.items() if not name.startswith("__") and name not in ("run", "shared")
+    }
+    options["bind"] = not isinstance(about["run"], staticmethod)
+
+    def declare(app: KernelQ) -> None:
+        if app is not owner:
             make: Any = app.task(**options)
             make(fun)
 
-        shared.append(declare)
-        for app in KernelQ.finalized_apps():
-            declare(app)
+    _declare(declare)
 
-        def find() -> Task[..., Any]:
-            app = KernelQ.current()
-            return app.tasks[options.get("name") or app.gen_task_name(fun.__name__, fun.__module__)]
 
-        return _Proxy(find)
-
-    return share(args[0]) if args else share
+def _declare(declare: Callable[[KernelQ], Any]) -> None:
+    shared.append(declare)
+    for app in KernelQ.finalized_apps():
+        declare(app)

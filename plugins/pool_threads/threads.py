@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from kernelq.pools import Pool, PoolHost, Stop
+from kernelq.pools import Pool, PoolHost, SlotLane, Stop
 
-from .lane import SlotLane
 from .slots import SlotThreads
 
 log = logging.getLogger("kernelq.worker")

@@ -29,9 +29,15 @@ a class defined inside a function.
 Own types have two ways. A method ``__json__(self)`` gives what travels in the object's place. Or a tag of
 your own brings the object back; call this in a module that both clients and workers import::
 
-    from kernelq_plugins.serializers import register_type
+    from kernelq.serialization import register_type
 
     register_type(Money, "money", lambda money: [str(money.amount), money.currency], lambda pair: Money(*pair))
+
+Own serializers: two functions under a name, by `kernelq.serialization.register`, named in ``accept_content``::
+
+    from kernelq.serialization import register
+
+    register("cbor", cbor2.dumps, cbor2.loads, "application/cbor", content_encoding="binary")
 
 Reading imports nothing: an enum or a dataclass is made only if its module is imported already, and only
 if the name really is an enum or a dataclass. A dataclass gets its fields back without ``__init__`` and
@@ -41,6 +47,23 @@ refused. A dict of the user that looks like a tag is escaped and comes back unha
 Not here: compression, signatures, schemas, a limit on the size of a message.
 """
 
-from .tags import register_type
+from __future__ import annotations
 
-__all__ = ["register_type"]
+from kernelq import hookimpl
+from kernelq.contracts import Serializer
+
+DRIVERS = {
+    "application/json": "json",
+    "application/x-msgpack": "msgpack",
+    "application/x-python-serialize": "pickle",
+    "application/x-yaml": "yaml",
+}
+"""Content type → the driver of this plugin that has it."""
+
+
+@hookimpl
+def make_serializer(name: str) -> Serializer | None:
+    """One that was registered (`kernelq.serialization.register`), by name or content type."""
+    from .registered import registered
+
+    return registered(name)

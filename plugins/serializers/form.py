@@ -15,6 +15,13 @@ from .tags import DICT, INT, TAG_KEYS, TYPE, VALUE, encoder_for
 PATH_STEPS = 12
 """So many steps of a path are shown; a deeper place is shown by its beginning."""
 
+PLAIN = "pass plain data, or see kernelq.serialization.register_type"
+MODEL = (
+    "a model travels as an argument or return value that is annotated with its class, of a task with pydantic=True; "
+    "elsewhere pass model_dump(mode='json')"
+)
+"""What to do about an object of a class nobody knows, and about a model of pydantic."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
@@ -166,7 +173,7 @@ def _encode(value: Any) -> tuple[str | None, Any]:
         return DICT, [list(pair) for pair in value.items()]
     encoder = encoder_for(kind)
     if encoder is None:
-        raise _Refused(_label(kind), "pass plain data, or see kernelq_plugins.serializers.register_type")
+        raise _Refused(_label(kind), MODEL if hasattr(kind, "model_dump") else PLAIN)
     try:
         return encoder(value)
     except Exception as error:

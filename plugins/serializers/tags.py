@@ -35,24 +35,35 @@ Decode = Callable[[Any], Any]
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})
 
 
-def register_type(cls: type[T], tag: str, encode: Callable[[T], Any], decode: Callable[[Any], T]) -> None:
+def register_type(
+    cls: type[T], tag: str | None, encode: Callable[[T], Any], decode: Callable[[Any], T] | None = None
+) -> None:
     """Teach every serializer but pickle the class `cls` and its subclasses, under `tag`.
 
     `encode` gives a payload of types that are known; `decode` makes the object from it. Both sides must
-    have registered it. Registering a class again replaces its functions; a built-in type that formats
-    have no form of (datetime, Decimal, …) may be given another one. Call it while modules are imported.
+    have registered it. With None as `tag` the payload itself travels and stays what it is, and there is no `decode`.
+    Registering a class again replaces its functions; a built-in type that formats have no form of (datetime,
+    Decimal, …) may be given another one. Call it while modules are imported.
 
     Raises:
         ImproperlyConfigured: the tag belongs to another class, or every format knows `cls` by itself.
     """
     if cls in _PLAIN:
         raise ImproperlyConfigured(f"cannot register {cls.__name__}: the formats write it as it is")
-    owner = _owners.get(tag, _name(cls))
-    if owner != _name(cls):
-        raise ImproperlyConfigured(f"the type tag {tag!r} belongs to {owner}, {_name(cls)} needs another one")
-    _owners[tag] = _name(cls)
-    _decoders[tag] = decode
+    if (tag is None) is not (decode is None):
+        raise ImproperlyConfigured(f"cannot register {cls.__name__}: a tag and a decode function come together")
+    if tag is not None and decode is not None:
+        owner = _owners.get(tag, _name(cls))
+        if owner != _name(cls):
+            raise ImproperlyConfigured(f"the type tag {tag!r} belongs to {owner}, {_name(cls)} needs another one")
+        _owners[tag] = _name(cls)
+        _decoders[tag] = decode
     _encoders[cls] = lambda value: (tag, encode(value))
+
+
+def has_type(cls: type) -> bool:
+    """Whether this very class has a form, built in or registered."""
+    return cls in _encoders or cls in _PLAIN
 
 
 def encoder_for(kind: type) -> Encode | None:

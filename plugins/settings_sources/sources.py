@@ -1,4 +1,4 @@
-"""Reading a configuration source: a module, a class, a dotted name or a mapping."""
+"""Reading a configuration source: a module, a class, an object, a dotted name or a mapping."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kernelq.contracts import ImproperlyConfigured
+from kernelq.contracts import ImproperlyConfigured, UnknownSetting
 
 if TYPE_CHECKING:
+    from kernelq import Option
     from kernelq.config import Config
 
 FAMILIES = ("task_", "worker_", "broker_", "result_", "beat_", "event_", "control_")
@@ -27,22 +28,19 @@ def read_source(conf: Config, source: Any, namespace: str | None, *, silent: boo
     if found is None:
         return {}
     is_strict = isinstance(found, Mapping) or namespace is not None
-    values = dict(found) if isinstance(found, Mapping) else _members(found)
-    if namespace:
-        head = namespace.rstrip("_").upper() + "_"
-        values = {name.removeprefix(head).lower(): value for name, value in values.items() if name.startswith(head)}
+    given = members(conf, found, namespace)
+    values = under(given, namespace)
     chosen: dict[str, Any] = {}
-    old: dict[str, str] = {}
     for name, value in values.items():
-        declared = conf.declared(name) if is_strict or name.startswith(FAMILIES) else conf.find(name)
-        if declared is None:
-            continue
-        if name != declared.name:
-            old[name] = declared.name
-            if declared.name in values:
-                continue  # given under both names: the new one counts
-        chosen[declared.name] = value
-    _refuse_mixture(old, {name for name in values if conf.find(name) is not None and name not in old})
+        declared = _declared(conf, name, namespace) if is_strict or name.startswith(FAMILIES) else conf.find(name)
+        # Given under both names: the new one counts.
+        if declared is not None and (name == declared.name or declared.name not in values):
+            chosen[declared.name] = value
+    if lonely := mixture(conf, values):
+        renames = ", ".join(f"{name} -> {to}" for name, to in sorted(lonely.items()))
+        raise ImproperlyConfigured(f"old and new setting names are mixed in one source; rename: {renames}")
+    if isinstance(given.get("TIME_ZONE"), str):
+        chosen.setdefault("timezone", given["TIME_ZONE"])
     return chosen
 
 
@@ -61,6 +59,58 @@ def resolve(source: Any, *, silent: bool = False) -> Any:
         raise ImproperlyConfigured(f"cannot load the configuration {source!r}: {error}") from error
 
 
+def members(conf: Config, found: Any, namespace: str | None = None) -> dict[str, Any]:
+    """What a source holds by name. Functions and classes are its author's, save where a setting may be one."""
+    if isinstance(found, Mapping):
+        return dict(found)
+    head = head_of(namespace) if namespace else ""
+    kept: dict[str, Any] = {}
+    for name in dir(found):
+        if name.startswith("_"):
+            continue
+        value = getattr(found, name)
+        if isinstance(value, ModuleType | FunctionType | type):
+            option = conf.find(name.removeprefix(head).lower() if head else name)
+            if option is None or option.type is not object:
+                continue
+        kept[name] = value
+    return kept
+
+
+def under(given: Mapping[str, Any], namespace: str | None) -> dict[str, Any]:
+    """What a source holds under a namespace, without it; everything if there is none."""
+    if not namespace:
+        return dict(given)
+    head = head_of(namespace)
+    return {name.removeprefix(head).lower(): value for name, value in given.items() if name.startswith(head)}
+
+
+def head_of(namespace: str) -> str:
+    """How names of a namespace begin."""
+    return namespace.rstrip("_").upper() + "_"
+
+
+def mixture(conf: Config, values: Mapping[str, Any]) -> dict[str, str]:
+    """Old names and what they are today, if new ones stand beside them that are not the same settings."""
+    known = {name: option for name in values if (option := conf.find(name)) is not None}
+    old = {name: option.name for name, option in known.items() if name != option.name and name.isupper()}
+    new = known.keys() - old.keys()
+    lonely = {name: to for name, to in old.items() if to not in new}
+    return lonely if lonely and new - set(old.values()) else {}
+
+
+def _declared(conf: Config, name: str, namespace: str | None) -> Option:
+    """The setting of a name; raises `UnknownSetting`, which knows old names written under a namespace."""
+    if namespace and conf.find(name) is None:
+        old = conf.find(f"{head_of(namespace)}{name.upper()}")
+        if old is not None:
+            raise UnknownSetting(
+                f"unknown setting {name!r} under the namespace {namespace!r}, where names are the new ones; "
+                f"write {head_of(namespace)}{old.name.upper()}"
+            )
+    return conf.declared(name)
+
+
 def _import_dotted(name: str) -> Any:
     try:
         return import_module(name)
@@ -70,18 +120,3 @@ def _import_dotted(name: str) -> Any:
         if error.name != name or not parent:
             raise
         return getattr(import_module(parent), attribute)
-
-
-def _members(found: Any) -> dict[str, Any]:
-    return {
-        name: getattr(found, name)
-        for name in dir(found)
-        if not name.startswith("_") and not isinstance(getattr(found, name), ModuleType | FunctionType | type)
-    }
-
-
-def _refuse_mixture(old: dict[str, str], new: set[str]) -> None:
-    lonely = {name: to for name, to in old.items() if to not in new}
-    if lonely and new - set(old.values()):
-        renames = ", ".join(f"{name} -> {to}" for name, to in sorted(lonely.items()))
-        raise ImproperlyConfigured(f"old and new setting names are mixed in one source; rename: {renames}")

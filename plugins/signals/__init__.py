@@ -14,8 +14,8 @@ Install: part of ``pip install kernelq``. No settings. The signals, their sender
 `kernelq.signals`; they are those of Celery. A receiver is called with ``signal=``, ``sender=`` and the signal's
 arguments, all by keyword, and must accept ``**kwargs``.
 
-Senders: of task signals the task, of publish signals the task's name, of messages received and of children the
-worker's node name, of the rest as the signal's text says. ``connect(sender=…)`` compares texts by value and
+Senders: of task signals the task, of publish signals the task's name, of children the worker's node name, of messages received
+the same with `app` and `hostname` as attributes, of the rest as the signal's text says. ``connect(sender=…)`` compares texts by value and
 objects by identity; a proxy (one with ``_get_current_object()``) stands for its object at that time.
 
 Receivers are kept by weak references: keep yours alive (a function of a module is), or connect with ``weak=False``.
@@ -32,14 +32,22 @@ An app hears of its messages from the moment its configuration is read.
 from __future__ import annotations
 
 from logging import Logger
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from kernelq import hookimpl
+from kernelq.contracts import StashKey
 
 from . import api, listeners
 
 if TYPE_CHECKING:
     from kernelq import KernelQ, Worker
+
+STARTING: StashKey[dict[int, Worker]] = StashKey()
+"""Thread id → the worker that starts on it and has not imported its modules yet."""
+
+OPTIONS = ("hostname", "concurrency", "pool_name", "queues", "loglevel", "logfile")
+"""What receivers of `celeryd_init` are told of the worker as its options; `pool_name` as ``pool``."""
 
 
 @hookimpl
@@ -55,6 +63,10 @@ def user_preload_options(app: KernelQ, options: dict[str, Any]) -> None:
 @hookimpl
 def import_modules(app: KernelQ) -> None:
     api.import_modules.send(app)
+    starting: dict[int, Worker] = app.stash.setdefault(STARTING, {})
+    worker = starting.pop(get_ident(), None)
+    if worker is not None:
+        api.celeryd_after_setup.send(worker.hostname, instance=worker, conf=app.conf)
 
 
 @hookimpl
@@ -77,10 +89,12 @@ def after_setup_task_logger(logger: Logger, loglevel: int, logfile: str | None, 
     )
 
 
-@hookimpl
+@hookimpl(tryfirst=True)
 def worker_init(worker: Worker) -> None:
-    api.celeryd_after_setup.send(worker.hostname, instance=worker, conf=worker.app.conf)
+    options = {name.removesuffix("_name"): getattr(worker, name, None) for name in OPTIONS}
+    api.celeryd_init.send(worker.hostname, instance=worker, conf=worker.app.conf, options=options)
     api.worker_init.send(worker)
+    worker.app.stash.setdefault(STARTING, {})[get_ident()] = worker
 
 
 @hookimpl

@@ -50,7 +50,7 @@ __all__ = [
 before_task_publish = Signal(
     "before_task_publish",
     "Before a message is published: body (args, kwargs, embed), exchange, routing_key, headers, properties, declare, "
-    "retry_policy. Changes of headers, properties and retry_policy take effect.",
+    "retry_policy. Changes inside body, headers, properties and retry_policy take effect.",
 )
 after_task_publish = Signal(
     "after_task_publish",
@@ -83,7 +83,7 @@ task_revoked = Signal(
     "task_revoked", "A task will not run: request, terminated, signum, expired. Sent where the message was received."
 )
 
-# --- receive: on the thread that consumes; sender is the worker's node name
+# --- receive: on the thread that consumes; sender is the worker's node name, with `app` and `hostname`
 
 task_received = Signal("task_received", "A message of a known task arrived: request.")
 task_unknown = Signal("task_unknown", "No task of this name is known here: name, id, message, exc.")
@@ -129,16 +129,19 @@ worker_process_shutdown = Signal(
     "A child is about to end by itself, in it: pid, exitcode; sender is the worker's node name.",
 )
 
+celeryd_init = Signal(
+    "celeryd_init",
+    "The first of all a worker's own signals: instance (the worker), conf, options (hostname, concurrency, pool, queues, loglevel, "
+    "logfile). Settings changed here hold for the worker; sender is its node name.",
+)
 celeryd_after_setup = Signal(
     "celeryd_after_setup",
-    "Just before worker_init, with logging set up: instance (the worker), conf; sender is the worker's node name.",
+    "Logging is set up and the modules are imported, nothing has begun: instance (the worker), conf. Changes of the worker's "
+    "queues take effect; sender is its node name.",
 )
 
 # --- moments of other parts, kept here so that receivers need to know one place; this plugin sends none of them
 
-celeryd_init = Signal(
-    "celeryd_init", "Not sent by KernelQ: a worker has read its settings before any hook of its own. Use worker_init."
-)
 beat_init = Signal("beat_init", "For schedulers to send when they start; sender is the scheduler's service.")
 beat_embedded_init = Signal(
     "beat_embedded_init", "For schedulers inside a worker to send after beat_init; sender is the scheduler's service."

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from kernelq import hookimpl
+from kernelq.contracts import decode_body
+from msgspec.structs import replace
 
 from . import api
-from .received import Received
+from .received import Node, Received
 from .signal import Signal
 
 if TYPE_CHECKING:
@@ -78,9 +80,10 @@ def before_task_publish(app: KernelQ, message: Message, retry_policy: dict[str, 
     from kernelq.protocol import apply_headers, headers_of
 
     headers, properties = headers_of(message)
+    body = decode_body(app, message)
     api.before_task_publish.send(
         message.task,
-        body=tuple(app.serializer(message.content_type).loads(message.body)),
+        body=body,
         exchange=message.exchange,
         routing_key=message.routing_key or message.queue,
         headers=headers,
@@ -88,7 +91,7 @@ def before_task_publish(app: KernelQ, message: Message, retry_policy: dict[str, 
         declare=[],
         retry_policy=retry_policy,
     )
-    return apply_headers(message, headers, properties)
+    return apply_headers(_with_body(app, message, body), headers, properties)
 
 
 @_forwards(api.after_task_publish)
@@ -96,7 +99,7 @@ def after_task_publish(app: KernelQ, message: Message) -> None:
     if api.after_task_publish.receivers:
         api.after_task_publish.send(
             message.task,
-            body=_body(app, message),
+            body=decode_body(app, message),
             headers=_headers(message),
             exchange=message.exchange,
             routing_key=message.routing_key or message.queue,
@@ -106,7 +109,7 @@ def after_task_publish(app: KernelQ, message: Message) -> None:
 @_forwards(api.task_sent, "after_task_publish")
 def task_sent(app: KernelQ, message: Message) -> None:
     if api.task_sent.receivers:
-        args, kwargs, _ = _body(app, message)
+        args, kwargs, _ = decode_body(app, message)
         api.task_sent.send(
             message.task,
             task_id=message.id,
@@ -165,25 +168,27 @@ def task_revoked(task: Task[..., Any], request: Context, terminated: bool, signu
 @_forwards(api.task_received)
 def task_received(app: KernelQ, message: Message, delivery: Delivery, hostname: str) -> None:
     if api.task_received.receivers:
-        args, kwargs, embed = _body(app, message)
+        args, kwargs, embed = decode_body(app, message)
         request = Received(message, args, kwargs, embed, delivery=delivery, hostname=hostname)
-        api.task_received.send(hostname, request=request)
+        api.task_received.send(Node(hostname, app), request=request)
 
 
 @_forwards(api.task_unknown)
-def task_unknown(message: Message, hostname: str, exc: BaseException) -> None:
-    api.task_unknown.send(hostname, name=message.task, id=message.id, message=message, exc=exc)
+def task_unknown(app: KernelQ, message: Message, hostname: str, exc: BaseException) -> None:
+    api.task_unknown.send(Node(hostname, app), name=message.task, id=message.id, message=message, exc=exc)
 
 
 @_forwards(api.task_rejected)
-def task_rejected(message: Message | Undecodable, hostname: str, exc: BaseException) -> None:
-    api.task_rejected.send(hostname, message=message, exc=exc)
+def task_rejected(app: KernelQ, message: Message | Undecodable, hostname: str, exc: BaseException) -> None:
+    api.task_rejected.send(Node(hostname, app), message=message, exc=exc)
 
 
-def _body(app: KernelQ, message: Message) -> tuple[Any, Any, Any]:
-    # Only of messages this process made, or has decoded already because their content type is accepted.
-    args, kwargs, embed = app.serializer(message.content_type).loads(message.body)
-    return args, kwargs, embed
+def _with_body(app: KernelQ, message: Message, body: tuple[Any, Any, Any]) -> Message:
+    """The message with a body as receivers have left it; itself when they changed nothing."""
+    changed = app.serializer(message.content_type).dumps(list(body))
+    if message.compression is not None:
+        changed = app.compressor(message.compression).compress(changed)
+    return message if changed == message.body else replace(message, body=changed)
 
 
 def _failure(request: Context, exception: BaseException, einfo: Any) -> dict[str, Any]:

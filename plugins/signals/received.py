@@ -1,8 +1,29 @@
-"""A message as a worker received it: the `request` that receivers of `task_received` get."""
+"""Who received a message, and the message as it was received: the `sender` and `request` of `task_received`."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kernelq import Context
+
+if TYPE_CHECKING:
+    from kernelq import KernelQ
+
+
+class Node(str):
+    """A worker's node name, by which receivers choose a sender, with what they ask of Celery's consumer."""
+
+    app: KernelQ
+
+    def __new__(cls, hostname: str, app: KernelQ) -> Node:
+        node = super().__new__(cls, hostname)
+        node.app = app
+        return node
+
+    @property
+    def hostname(self) -> str:
+        """The node name."""
+        return str(self)
 
 
 class Received(Context):

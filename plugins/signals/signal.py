@@ -107,6 +107,12 @@ class Signal:
             answers.append((receiver, answer))
         return answers
 
+    send_robust = send
+
+    def has_listeners(self, sender: Any = None) -> bool:
+        """Whether anybody would hear this sender; without one, whether anybody is connected."""
+        return bool(self._live(_behind_proxy(sender)))
+
     def _bind(self, receiver: Receiver, sender: Any, uid: Hashable, *, weak: bool) -> None:
         with self._lock:
             if uid is not None:

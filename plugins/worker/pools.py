@@ -6,7 +6,6 @@ The module authors of pools import. A pool is a class called as ``driver(host)``
 
 from __future__ import annotations
 
-import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,19 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from kernelq.contracts import Delivery
 
 from .held import Held as Held
+from .slot_lane import SlotLane as SlotLane
+from .stop import Stop as Stop
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
-
-
-class Stop(enum.IntEnum):
-    """How hard to stop."""
-
-    NOT = 0
-    WARM = 1
-    """Fetch nothing more, give unstarted messages back, let what runs finish."""
-    QUICK = 2
-    """Also give up what runs: its message goes back to the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +104,8 @@ class Pool(ABC):
     """Whether time limits can be kept."""
     processes: ClassVar[bool] = False
     """Whether tasks run in processes of their own, which the broker must be able to serve."""
+    default_concurrency: ClassVar[int | None] = None
+    """How many tasks run at once where nobody says; None: as many as there are CPUs."""
     lanes: int = 1
     """How many lanes there will be; the worker is ready when each of them is."""
 

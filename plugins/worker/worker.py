@@ -24,6 +24,7 @@ from typing import Any
 
 from kernelq import Blueprint, KernelQ, uuid
 from kernelq.contracts import BROKER, ImproperlyConfigured, load_driver
+from kernelq.errors import DriverNotFound
 
 from .keeper import Keeper
 from .lane import SoloLane
@@ -57,7 +58,9 @@ class Worker:
         self.app = app
         self.hostname = node_name(hostname or "kernelq@%h")
         self.pool_name: str = pool or app.conf.worker_pool
-        self.concurrency = 1 if self.pool_name == "solo" else concurrency or app.conf.worker_concurrency or _cpus()
+        self.concurrency = (
+            1 if self.pool_name == "solo" else concurrency or app.conf.worker_concurrency or self._usual()
+        )
         self.queues = self._choose_queues(queues or (), exclude_queues or ())
         self.loglevel = None if loglevel is None else level_of(loglevel)
         self.logfile = logfile
@@ -65,12 +68,21 @@ class Worker:
         self.ready = threading.Event()
         self.exitcode = 0
         self.stopping = Stop.NOT
+        self._sig = "SIGTERM"  # the OS signal that asked for the stop; this one stands for `stop`
         self.keeper = Keeper(app, app.conf.worker_lease, on_found=self._on_found)
         self._ready_lanes: set[int] = set()
         self._asked: queue.SimpleQueue[Stop | None] = queue.SimpleQueue()
         offers: list[Sequence[Any]] = app.plugins.hook.bootsteps(app=app)
         extra = {step for offer in (*offers, *app.steps.values()) for step in offer}
         self.blueprint = Blueprint("worker", [*WORKER_STEPS, *sorted(extra, key=lambda step: step.__qualname__)])
+
+    def _usual(self) -> int:
+        """How many slots the pool has when nobody says."""
+        try:
+            usual = load_driver("pool", self.pool_name, disabled=self.app.disabled).default_concurrency
+        except (AttributeError, DriverNotFound):
+            usual = None  # a plugin's hook may bring it, or else `make_pool` says what is wrong
+        return usual or _cpus()
 
     def _choose_queues(self, only: Sequence[str], without: Sequence[str]) -> tuple[str, ...]:
         chosen: Sequence[str] | None = self.app.plugins.hook.consumed_queues(
@@ -96,8 +108,8 @@ class Worker:
         Raises:
             StepFailed: a bootstep could not start; the ones before it are stopped.
         """
-        self._set_up_logging()
         self.app.plugins.notify("worker_init", worker=self)
+        self._set_up_logging()
         listener = threading.Thread(target=self._listen, name="stop-listener", daemon=True)
         listener.start()
         restore_signals = self._handle_signals()
@@ -125,7 +137,7 @@ class Worker:
             self.stopping = how
             self.exitcode = 1 if how is Stop.QUICK else 0
             log.warning("%s stop", how.name.lower())
-            said = {"sig": how.name, "how": "Warm" if how is Stop.WARM else "Cold", "exitcode": self.exitcode}
+            said = {"sig": self._sig, "how": "Warm" if how is Stop.WARM else "Cold", "exitcode": self.exitcode}
             self.app.plugins.notify("worker_shutting_down", worker=self, **said)
             if self.pool is not None:
                 self.pool.stop(how)
@@ -138,6 +150,7 @@ class Worker:
 
         def handle(number: int, frame: FrameType | None) -> None:
             nonlocal asked
+            self._sig = signal.Signals(number).name
             asked = Stop.QUICK if asked or number == signal.SIGQUIT else Stop.WARM
             self.stop(asked)
             if asked is Stop.QUICK and self.pool is not None:
@@ -159,7 +172,7 @@ class Worker:
                 app=self.app,
                 loglevel=self.loglevel,
                 logfile=self.logfile,
-                format=self.app.conf.get("worker_log_format"),
+                format=self.app.conf.worker_log_format if "worker_log_format" in self.app.conf else None,
                 colorize=self.logfile is None and sys.stderr.isatty(),
             )
 

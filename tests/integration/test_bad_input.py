@@ -77,8 +77,8 @@ def queue(app: KernelQ) -> dict[str, int]:
     ("name", "source", "said"),
     [
         ("absent", None, "no module 'absent' (from -A absent); run the command in the folder that holds it"),
-        ("proj:nope", None, "module 'proj' has no 'nope' (from -A proj:nope)"),
-        ("empty", "x = 1", "module 'empty' holds no KernelQ app; name it: -A empty:app"),
+        ("proj:nope", None, "module 'proj' has no 'nope' (from -A proj:nope); there is: proj:app"),
+        ("empty", "x = 1", "module 'empty' holds no KernelQ app; name it: -A empty:app (from -A empty; tried empty:app, empty:celery, empty:kernelq, and every other name in it)"),
         ("needy", "import absent", "the module 'needy' (from -A needy) needs 'absent', which is missing"),
         ("broken", "1 / 0", "the module 'broken' (from -A broken) failed to import: ZeroDivisionError: division by zero"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def test_the_library_behind_a_scheme_does_not_pick_the_driver() -> None:
 
 @pytest.mark.parametrize("kind", ["engine", "broker", "backend"])
 def test_a_plugin_may_bring_a_driver_by_a_hook(kind: str) -> None:
-    made = object()
+    made = SimpleNamespace()
 
     class Brings:
         @hookimpl

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernelq.contracts import intervals
-from kernelq.retry import backoff
+from kernelq_plugins.retries.backoff import backoff
 
 
 @pytest.mark.parametrize(

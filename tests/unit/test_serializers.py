@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernelq.contracts import DecodeError, EncodeError, ImproperlyConfigured, Serializer
-from kernelq_plugins.serializers import register_type, tags
+from kernelq.serialization import register_type
+from kernelq_plugins.serializers import tags
 from kernelq_plugins.serializers.json import JsonSerializer
 from kernelq_plugins.serializers.msgpack import MsgpackSerializer
 from kernelq_plugins.serializers.pickle import PickleSerializer

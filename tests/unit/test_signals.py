@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from kernelq import Context, KernelQ
-from kernelq.contracts import Delivery, Message, Undecodable
+from kernelq.contracts import Delivery, ExceptionInfo, Message, Undecodable
 from kernelq_plugins import signals
 from kernelq_plugins.signals import api, retried
 from kernelq_plugins.signals.signal import Signal
@@ -391,8 +391,13 @@ def test_threads_may_connect_and_send_at_once(signal: Signal) -> None:
 # --- from hooks to signals
 
 
+def listening(app: KernelQ, name: str) -> list[str]:
+    """Who of this plugin listens to a hook; others may, too."""
+    return [plugin for plugin, *_ in app.plugins.heard(name) if plugin.startswith("signals")]
+
+
 def test_nobody_hears_messages_until_somebody_connects(app: KernelQ) -> None:
-    assert [name for name in PER_MESSAGE if app.plugins.heard(name)] == []
+    assert [name for name in PER_MESSAGE if listening(app, name)] == []
 
 
 @pytest.mark.parametrize("name", PER_MESSAGE)
@@ -401,7 +406,7 @@ def test_connecting_makes_living_and_later_apps_listen(name: str, app: KernelQ, 
     later = KernelQ("later", broker="memory://", set_as_current=False)
     assert later.conf.broker_url
 
-    assert len(app.plugins.heard(name)) == len(later.plugins.heard(name)) == 1
+    assert len(listening(app, name)) == len(listening(later, name)) == 1
 
 
 def test_an_app_listens_once_however_often_it_is_configured(app: KernelQ, receiver: Recorder) -> None:
@@ -429,7 +434,7 @@ def test_when_the_receivers_are_gone_nothing_is_prepared_for_them(name: str, app
         hostname="w1@here",
         request=None,
         exception=ERROR,
-        einfo=ERROR,
+        einfo=ExceptionInfo(ERROR),
     )
 
     assert not app.plugins.failures
@@ -440,7 +445,7 @@ def test_an_app_without_the_plugin_hears_nothing(receiver: Recorder) -> None:
     assert app.conf.broker_url
     api.task_prerun.connect(receiver)
 
-    assert not app.plugins.heard("task_prerun")
+    assert not listening(app, "task_prerun")
 
 
 def test_before_task_publish_may_change_headers(app: KernelQ) -> None:
@@ -467,6 +472,60 @@ def test_before_task_publish_has_every_argument_receivers_ask_for(app: KernelQ, 
 
     names = {"body", "exchange", "routing_key", "headers", "properties", "declare", "retry_policy"}
     assert receiver.only.keys() == {"sender", *names}
+
+
+def test_before_task_publish_may_change_arguments_inside_the_body(app: KernelQ, lane_of: Any) -> None:
+    task, seen = app.task(name="proj.keep")(lambda *args, **kwargs: seen.append((args, kwargs))), list[Any]()
+
+    @api.before_task_publish.connect
+    def change(body: Any, **kwargs: Any) -> None:
+        args, named, _ = body
+        args.append(3)
+        named["who"] = "me"
+
+    task.apply_async((1,), {"y": 2})
+    task.apply_async((1,), {"y": 2}, compression="zlib")
+    lane_of(app).run_all()
+
+    assert seen == [((1, 3), {"y": 2, "who": "me"})] * 2
+
+
+def test_before_task_publish_may_change_properties_and_the_retry_policy(app: KernelQ) -> None:
+    policies: list[dict[str, Any]] = []
+    after = Recorder()
+    api.after_task_publish.connect(after)
+
+    @api.before_task_publish.connect
+    def change(properties: dict[str, Any], retry_policy: dict[str, Any], **kwargs: Any) -> None:
+        properties["priority"] = 7
+        retry_policy["max_retries"] = 0
+        policies.append(retry_policy)
+
+    app.send_task("proj.add", (1, 2))
+
+    consumer = app.broker.consumer(["default"], id="c1", lease=15.0)
+    (delivery,) = consumer.fetch(1, 0)
+    assert isinstance(delivery.message, Message)
+    assert delivery.message.priority == 7
+    assert len(after.calls) == len(policies) == 1
+
+
+def test_whoever_received_a_message_knows_its_app(app: KernelQ, receiver: Recorder) -> None:
+    api.task_unknown.connect(receiver)
+
+    app.plugins.notify(
+        "task_unknown", app=app, message=Message(id="i1", task="proj.gone", body=b""), hostname="w1@here", exc=ERROR
+    )
+
+    sender = receiver.only["sender"]
+    assert (sender, sender.hostname, sender.app) == ("w1@here", "w1@here", app)
+
+
+def test_a_signal_says_whether_anybody_would_hear(signal: Signal, receiver: Recorder) -> None:
+    signal.connect(receiver, sender="me")
+
+    assert (signal.has_listeners(), signal.has_listeners("me"), signal.has_listeners("you")) == (True, True, False)
+    assert signal.send_robust("me") == [(receiver, 1)]
 
 
 def test_task_sent_tells_name_and_arguments(app: KernelQ, receiver: Recorder) -> None:
@@ -508,15 +567,15 @@ ERROR = ValueError("no")
         ("task_prerun", {}, {"task_id", "task", "args", "kwargs"}),
         ("task_postrun", {"retval": 3, "state": "SUCCESS"}, {"task_id", "task", "args", "kwargs", "retval", "state"}),
         ("task_success", {"result": 3, "runtime": 0.5}, {"result", "runtime"}),
-        ("task_retry", {"reason": ERROR, "einfo": ERROR}, {"request", "reason", "einfo"}),
+        ("task_retry", {"reason": ERROR, "einfo": ExceptionInfo(ERROR)}, {"request", "reason", "einfo"}),
         (
             "task_failure",
-            {"exception": ERROR, "einfo": ERROR},
+            {"exception": ERROR, "einfo": ExceptionInfo(ERROR)},
             {"task_id", "exception", "args", "kwargs", "traceback", "einfo"},
         ),
         (
             "task_internal_error",
-            {"exception": ERROR, "einfo": ERROR},
+            {"exception": ERROR, "einfo": ExceptionInfo(ERROR)},
             {"task_id", "args", "kwargs", "request", "exception", "traceback", "einfo"},
         ),
         (
@@ -541,14 +600,20 @@ def test_a_task_signal_is_sent_by_the_task_with_its_arguments(
     assert told.pop("sender") is task
     assert told.keys() == expected
     given = {"task_id": "i1", "task": task, "args": (1,), "kwargs": {"y": 2}, "traceback": None, **details}
-    assert all(told[key] == given[key] for key in expected - {"request"})
+    assert all(told[key] == given[key] for key in expected - {"request", "einfo"})
+    assert "einfo" not in told or (told["einfo"].exception, str(told["einfo"])) == (ERROR, "ValueError: no\n")
 
 
 def test_the_request_of_an_internal_error_is_a_dict(app: KernelQ, receiver: Recorder) -> None:
     api.task_internal_error.connect(receiver)
 
     app.plugins.notify(
-        "task_internal_error", app=app, task=app.task(add), request=context(1, 2), exception=ERROR, einfo=ERROR
+        "task_internal_error",
+        app=app,
+        task=app.task(add),
+        request=context(1, 2),
+        exception=ERROR,
+        einfo=ExceptionInfo(ERROR),
     )
 
     request = receiver.only["request"]
@@ -598,11 +663,26 @@ def test_the_stop_of_a_worker_is_told_by_its_node(app: KernelQ, receiver: Record
     assert receiver.only == {"sender": "w1@here", **asked}
 
 
-def test_a_worker_that_is_set_up_is_told_by_its_node(app: KernelQ, receiver: Recorder) -> None:
-    api.celeryd_after_setup.connect(receiver, sender="w1@here")
+def test_a_worker_is_told_by_its_node_first_of_all(app: KernelQ, receiver: Recorder) -> None:
+    api.celeryd_init.connect(receiver, sender="w1@here")
     worker = StandingWorker(app)
 
     app.plugins.notify("worker_init", worker=worker)
+
+    told = receiver.only
+    assert told.pop("options")["hostname"] == "w1@here"
+    assert told == {"sender": "w1@here", "instance": worker, "conf": app.conf}
+
+
+def test_a_worker_that_is_set_up_is_told_by_its_node_once(app: KernelQ, receiver: Recorder) -> None:
+    api.celeryd_after_setup.connect(receiver, sender="w1@here")
+    worker = StandingWorker(app)
+
+    app.import_modules()
+    app.plugins.notify("worker_init", worker=worker)
+    assert not receiver.calls
+    app.import_modules()
+    app.import_modules()
 
     assert receiver.only == {"sender": "w1@here", "instance": worker, "conf": app.conf}
 
@@ -686,7 +766,7 @@ def test_a_worker_tells_its_life_and_its_tasks_in_order(app: KernelQ) -> None:
             getattr(api, name).connect(receiver)
     task = app.task(add)
     worker = app.Worker(pool="solo")
-    thread = threading.Thread(target=worker.run)
+    thread = threading.Thread(target=worker.run, daemon=True)
 
     thread.start()
     assert worker.ready.wait(10)
@@ -698,9 +778,10 @@ def test_a_worker_tells_its_life_and_its_tasks_in_order(app: KernelQ) -> None:
     published = ["before_task_publish", "after_task_publish", "task_sent"]
     assert sorted(name for name in told if name in published) == sorted(published)
     assert [name for name in told if name not in published] == [
-        "celeryd_after_setup",
+        "celeryd_init",
         "worker_init",
         "import_modules",
+        "celeryd_after_setup",
         "worker_process_init",
         "worker_ready",
         "task_received",

@@ -600,3 +600,28 @@ def test_a_task_knows_its_backend_and_earlier_results(app: KernelQ) -> None:
 
     assert task.backend is app.backend
     assert task.AsyncResult("i9") == app.AsyncResult("i9")
+
+
+@pytest.mark.parametrize(
+    ("called", "changed", "expected"),
+    [
+        (((), {"x": 1, "y": 2}), {"args": (5, 6)}, (5, 6)),
+        (((), {"x": 1, "y": 2}), {"args": (5,)}, (5, 2)),
+        (((1, 2), {}), {"kwargs": {"y": 6}}, (1, 6)),
+        (((1, 2), {}), {"args": (3, 4), "kwargs": {}}, (3, 4)),
+        (((1,), {"y": 2}), {"args": (3,)}, (3, 2)),
+    ],
+)
+def test_new_arguments_of_a_retry_take_the_place_of_those_for_the_same_parameters(
+    app: KernelQ, lane: Any, called: Any, changed: Any, expected: tuple[int, int]
+) -> None:
+    @app.task(name="again", bind=True)
+    def again(self: Any, x: int, y: int) -> tuple[int, int]:
+        if self.request.retries == 0:
+            raise self.retry(countdown=0, **changed)
+        return x, y
+
+    result = again.apply_async(*called)
+    lane.run_all()
+
+    assert tuple(result.get(timeout=1)) == expected

@@ -118,7 +118,8 @@ def test_a_class_based_task_takes_the_place_of_another(app: KernelQ) -> None:
 
     app.task(name="sums.add")(add)
 
-    registered = app.register_task(Sum())
+    with pytest.warns(DuplicateTaskNameWarning, match="replaces it"):
+        registered = app.register_task(Sum())
 
     assert app.tasks["sums.add"] is registered
 

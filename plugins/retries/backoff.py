@@ -1,9 +1,9 @@
-"""Backoff: how long to wait before trying again, as pure functions. All durations in seconds."""
+"""Backoff: how long to wait before a task is tried again. Durations in seconds."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 
 def backoff(
@@ -21,14 +21,3 @@ def backoff(
     if jitter:
         countdown = (pick or random.randrange)(countdown + 1)
     return max(0, countdown)
-
-
-def intervals(start: float, step: float, maximum: float) -> Iterator[float]:
-    """The waits between tries of a publish or a connection: linear growth, bounded, with ±20 % jitter.
-
-    Endless; the caller bounds the tries. The names are those of a Celery `retry_policy`.
-    """
-    wait = start
-    while True:
-        yield min(wait, maximum) * random.uniform(0.8, 1.2)
-        wait = min(wait + step, maximum)

@@ -1,4 +1,4 @@
-"""The lane with slots: one consume loop whose tasks run on other threads.
+"""The lane with slots: one consume loop whose tasks run elsewhere, many at once. For pools, which may subclass it.
 
 The loop's thread owns the consumer: it fetches for free slots, and settles what the slots have finished.
 A slot that finishes wakes it.
@@ -26,7 +26,9 @@ from kernelq.contracts import (
     Verdict,
     intervals,
 )
-from kernelq.pools import Held, Stop
+
+from .held import Held
+from .stop import Stop
 
 log = logging.getLogger("kernelq.worker")
 
@@ -45,7 +47,10 @@ UNAVAILABLE: Final = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
 
 class SlotLane:
-    """Consumes `queues` under the lease `consumer_id`; `submit` hands a callable to one of `slots` threads."""
+    """Consumes `queues` under the lease `consumer_id`; `submit` hands a callable to one of `slots` threads.
+
+    A subclass whose slots are no threads overrides `begin`, and calls `end` for each delivery.
+    """
 
     def __init__(
         self,
@@ -95,30 +100,55 @@ class SlotLane:
     def stop(self, how: Stop) -> None:
         """End `run`. From any thread."""
         self._stop = max(self._stop, how)
-        self._wake()
+        self.wake()
 
     def _consume(self) -> None:
         consumer = self._open()
         while not self._stop:
             self._flush()
-            free = self._slots - len(self._running)
+            free = self.room()
             if free <= 0:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stop or self._asked or len(self._held) or self._has_room())
+                    self._changed.wait_for(lambda: self._stop or self._asked or len(self._held) or self.room() > 0)
                 continue
             deliveries = consumer.fetch(free, FETCH_WAIT)
             if self._is_away:
                 self._is_away, self._waits = False, intervals(*WAITS)
-            for delivery in deliveries:
-                self._running[id(delivery)] = delivery
-                self._submit(self._work_of(delivery))
+            if deliveries:
+                self._running.update((id(delivery), delivery) for delivery in deliveries)
+                self.begin(deliveries)
 
-    def _has_room(self) -> bool:
-        return len(self._running) < self._slots
+    def room(self) -> int:
+        """How many deliveries may be fetched now."""
+        return self._slots - len(self._running)
+
+    def begin(self, deliveries: list[Delivery]) -> None:
+        """Have these run. On the loop's thread, which must not wait for them."""
+        for delivery in deliveries:
+            self._submit(self._work_of(delivery))
+
+    def end(self, delivery: Delivery, transition: Transition | None) -> None:
+        """A delivery has run: free its slot, and settle the transition soon (None: it is settled). From any thread."""
+        self._running.pop(id(delivery), None)
+        if transition is not None:
+            self._held.add(transition)
+
+    def give_up(self) -> None:
+        """End what runs, as far as it can be, before a quick stop gives it all back. On the loop's thread."""
+
+    @property
+    def stopping(self) -> Stop:
+        """How hard it was asked to stop."""
+        return self._stop
+
+    @property
+    def executor(self) -> Executor:
+        """What runs deliveries; a new one after a lost connection."""
+        assert self._executor is not None
+        return self._executor
 
     def _work_of(self, delivery: Delivery) -> Callable[[], None]:
-        executor = self._executor
-        assert executor is not None
+        executor = self.executor
 
         def work() -> None:
             try:
@@ -126,19 +156,22 @@ class SlotLane:
                     transition: Transition | None = Transition(delivery=delivery, verdict=Verdict.REQUEUE)
                 else:
                     transition = executor.run(delivery)
-            except UNAVAILABLE as error:
-                log.warning("nothing of %s could be committed, it runs again: %s", delivery.message, error)
-                transition = Transition(delivery=delivery, verdict=Verdict.PARK, delay=AGAIN_AFTER)
             except Exception as error:  # noqa: BLE001  (logged, told to plugins and charged)
-                transition = executor.internal_error(delivery, error)
-            self._running.pop(id(delivery), None)
-            if transition is not None:
-                self._held.add(transition)
-            self._wake()
+                transition = self.after_error(executor, delivery, error)
+            self.end(delivery, transition)
+            self.wake()
 
         return work
 
-    def _wake(self) -> None:
+    def after_error(self, executor: Executor, delivery: Delivery, error: Exception) -> Transition:
+        """What becomes of a delivery whose run raised an error around the task."""
+        if isinstance(error, UNAVAILABLE):
+            log.warning("nothing of %s could be committed, it runs again: %s", delivery.message, error)
+            return Transition(delivery=delivery, verdict=Verdict.PARK, delay=AGAIN_AFTER)
+        return executor.internal_error(delivery, error)
+
+    def wake(self) -> None:
+        """Have the loop look at what ended and what is asked. From any thread."""
         consumer = self._consumer
         if consumer is not None:
             consumer.wake()
@@ -172,7 +205,7 @@ class SlotLane:
         self._asked.append((future, call))
         if self._has_ended:  # after the append: either it is seen here or `_finish` sees the question
             raise _ended()
-        self._wake()
+        self.wake()
         return future.result()
 
     def _settle(self, transitions: list[Transition]) -> list[Delivery]:
@@ -225,6 +258,8 @@ class SlotLane:
                     self._changed.wait_for(
                         lambda: self._stop is Stop.QUICK or not self._running or self._asked or len(self._held), 1.0
                     )
+            if self._stop is Stop.QUICK:
+                self.give_up()
             self._flush()
             consumer.close()
         except UNAVAILABLE as error:

@@ -1,0 +1,2 @@
+from kernelq.errors import *
+from kernelq_plugins.results.errors import *

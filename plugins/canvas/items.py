@@ -1,0 +1,30 @@
+"""Attributes of a signature that are items of its dict."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, cast
+
+V = TypeVar("V")
+
+
+class Item(Generic[V]):
+    """An attribute that is an item of the dict."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __get__(self, signature: Any | None, owner: Any) -> V:
+        return cast(V, self if signature is None else signature[self.key])
+
+    def __set__(self, signature: Any, value: V) -> None:
+        signature[self.key] = value
+
+
+class OptionItem(Item["str | None"]):
+    """An attribute that is an option; None where it is not set."""
+
+    def __get__(self, signature: Any | None, owner: Any) -> str | None:
+        return cast("str | None", self if signature is None else signature.options.get(self.key))
+
+    def __set__(self, signature: Any, value: str | None) -> None:
+        signature.options[self.key] = value

@@ -1,0 +1,64 @@
+"""A graph of what depends on what, as `AsyncResult.build_graph` makes one of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from graphlib import TopologicalSorter
+from typing import Any, TextIO
+
+
+class DependencyGraph:
+    """Nodes, each with the nodes it leads to. `formatter` gives the label of a node in drawings."""
+
+    def __init__(self, formatter: Callable[[Any], str] | None = None) -> None:
+        self._label = formatter or str
+        self.adjacent: dict[Any, list[Any]] = {}
+
+    def add_arc(self, node: Any) -> None:
+        """Add a node, unless it is there."""
+        self.adjacent.setdefault(node, [])
+
+    def add_edge(self, start: Any, end: Any) -> None:
+        """Let one node lead to another; both are there already."""
+        self.adjacent[start].append(end)
+
+    def edges(self) -> Iterator[Any]:
+        """The nodes that lead somewhere."""
+        return (node for node, following in self.adjacent.items() if following)
+
+    def valency_of(self, node: Any) -> int:
+        """How many nodes are at it and below it."""
+        return 1 + sum(self.valency_of(each) for each in self.adjacent[node])
+
+    def topsort(self) -> list[Any]:
+        """The nodes, each after all that it leads to; raises `graphlib.CycleError` when they lead in a circle."""
+        return list(TopologicalSorter(self.adjacent).static_order())
+
+    def to_dot(self, file: TextIO) -> None:
+        """Write it in the language of Graphviz."""
+        print("digraph dependencies {", file=file)
+        for node, following in self.adjacent.items():
+            print(f"    {self._quoted(node)};", file=file)
+            for each in following:
+                print(f"    {self._quoted(node)} -> {self._quoted(each)};", file=file)
+        print("}", file=file)
+
+    def items(self) -> Iterable[tuple[Any, list[Any]]]:
+        """(node, the nodes it leads to)."""
+        return self.adjacent.items()
+
+    def __getitem__(self, node: Any) -> list[Any]:
+        return self.adjacent[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.adjacent
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.adjacent)
+
+    def __len__(self) -> int:
+        return len(self.adjacent)
+
+    def _quoted(self, node: Any) -> str:
+        text = self._label(node).replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
