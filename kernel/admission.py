@@ -131,7 +131,7 @@ class Admit:
                 message=message, delivery=delivery, verdict=verdict, state=state, value=error, outcome=outcome, task=task
             )  # fmt: skip
             successors, more = self._plugins.advance(self._app, ending)
-            effects += more
+            effects, successors = effects + more, self._plugins.prepared(self._app, successors)
         if task is not None and state == states.FAILURE and self._plugins.heard("task_failure"):
             request = Context(message, delivery=delivery, hostname=self._hostname)
             self._plugins.notify(

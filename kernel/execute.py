@@ -244,7 +244,7 @@ class Executor:
         task, request, delivery = run.task, run.request, run.delivery
         run.end = end
         outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
-        successors = self._plugins.prepared(self.app, end.successors)
+        successors = end.successors
         effects: tuple[Effect, ...] = ()
         if self._plugins.heard("advance") and request.message is not None:
             children = len(request.children)
@@ -256,6 +256,8 @@ class Executor:
             successors += more
             if outcome is not None and len(request.children) > children:
                 outcome = replace(outcome, children=tuple(child.as_tuple() for child in request.children))
+        if not request.is_eager:
+            successors = self._plugins.prepared(self.app, successors)
         reason = (end.reason or "failed") if end.verdict is Verdict.DEAD else ""
         return Transition(
             delivery=delivery, verdict=end.verdict, reason=reason, successors=successors,

@@ -213,7 +213,7 @@ class Registry:
                 items = tuple(answer)
                 messages += tuple(item for item in items if isinstance(item, Message))
                 effects += tuple(item for item in items if not isinstance(item, Message))
-        return self.prepared(app, messages), effects
+        return messages, effects
 
     def _checked(self, plugin: object, plugin_name: str) -> tuple[str, ...]:
         """The hooks a plugin implements; refuses unknown ones, which pluggy would register silently."""

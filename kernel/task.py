@@ -81,12 +81,8 @@ class Task(TaskMethods[P, R]):
     resultrepr_maxsize: int = 1024
     MaxRetriesExceededError = MaxRetriesExceededError
 
-    is_shadowed: bool = False
-    """Whether its class has a `shadow_name` of its own."""
-
-    is_called_apart: bool = False
-    """Whether its class has an `apply_async` of its own."""
-
+    is_shadowed: bool = False  # its class has a `shadow_name` of its own
+    is_called_apart: bool = False  # its class has an `apply_async` of its own
     is_plain: bool = True
     """Whether calling the task is just calling `run`: its class has no `__call__` of its own."""
 

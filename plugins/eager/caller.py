@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kernelq import KernelQ, hookimpl
-from kernelq.contracts import StashKey, running
+from kernelq.contracts import StashKey
 from kernelq.exceptions import AlwaysEagerIgnored
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ class Warner:
     @hookimpl
     def before_task_publish(self, app: KernelQ, message: Message) -> None:
         """Warn on behalf of who called `send_task`."""
-        request = running()
-        if request is not None and request.is_eager:
-            return  # what follows from a run here is run here too
         if app.conf.task_always_eager:
             warnings.warn(
                 f"task_always_eager has no effect on app.send_task, so {message.task} goes to the broker; "

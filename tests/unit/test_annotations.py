@@ -13,6 +13,9 @@ from kernelq import KernelQ, Task
 class Limits:
     """An annotation by object."""
 
+    def __repr__(self) -> str:
+        return "Limits()"  # names tests, the same in every process
+
     def annotate(self, task: Task[..., Any]) -> dict[str, Any] | None:
         return {"rate_limit": "1/s"} if task.name.startswith("proj.") else None
 

@@ -10,7 +10,7 @@ ABSENT = "(nothing)"
 ANYTHING = "(anything)"
 
 DIFFERENCES = [
-    ("*/before_task_publish [1-9]/headers/parent_id", "id 1", None, "Celery makes a retried task its own parent"),
+    ("*/before_task_publish [1-9]/headers/parent_id", ANYTHING, None, "Celery makes a retried task its own parent"),
     (
         "a_task_nobody_knows/outcome/*",
         ANYTHING,
@@ -47,6 +47,18 @@ DIFFERENCES = [
 
 
 OPEN = [
+    (
+        "*/order/publish *",
+        "before_task_publish after_task_publish",
+        "before_task_publish",
+        "kernel/settler.py: what is published with the end of a run is not told by after_task_publish",
+    ),
+    (
+        "*/lines/before_task_publish ?/headers/group",
+        ANYTHING,
+        None,
+        "plugins/canvas: several callbacks are messages of their own, not a group",
+    ),
     # --- not on purpose: each goes when its cause does
     ("*/lines/before_task_publish ?/headers/argsrepr", ANYTHING, None, "plugins/protocol: no reprs are made"),
     ("*/lines/before_task_publish ?/headers/kwargsrepr", ANYTHING, None, "as above"),
@@ -78,24 +90,10 @@ OPEN = [
         ANYTHING,
         "as above, and task.time_limit stays None where the setting counts",
     ),
-    ("*/shop", "Vienna", None, "kernel/context.py: headers are no attributes of the request"),
     ("*/types/eta", "str", "float", "kernel/context.py: request.eta is a number, not ISO text"),
     ("*/types/expires", "str", "float", "as above"),
     ("a_time_to_run/outcome/1", "str", "float", "as above"),
-    (
-        "*/order/publish *",
-        ANYTHING,
-        ABSENT,
-        "kernel/execute.py: retries, links and error callbacks go without before_task_publish and after_task_publish",
-    ),
-    ("*/lines/before_task_publish ?", ANYTHING, ABSENT, "as above"),
     ("*/lines/after_task_publish ?", ANYTHING, ABSENT, "as above"),
-    ("links/outcome/1/?", ANYTHING, [], "kernel/execute.py: successors are not among the children of a result"),
-    ("*/lines/on_failure ?/einfo*", ANYTHING, ANYTHING, "kernel/execute.py: handlers are given the exception as einfo"),
-    ("*/lines/on_retry ?/einfo*", ANYTHING, ANYTHING, "as above"),
-    ("*/lines/task_retry ?/given/einfo*", ANYTHING, ANYTHING, "kernel/execute.py: of the reason, not of the Retry"),
-    ("*/lines/after_return ?/einfo", None, ANYTHING, "kernel/execute.py: Celery gives None"),
-    ("*/lines/on_retry ?/exc", None, ANYTHING, "kernel/execute.py: the Retry where retry() was given no error"),
     (
         "*/order/run 0",
         ANYTHING,
@@ -108,13 +106,6 @@ OPEN = [
         ANYTHING,
         "plugins/signals/received.py: request.name is not the shadow",
     ),
-    (
-        "a_base_class_with_a_say_in_each_call/*tenant*",
-        "ada",
-        ABSENT,
-        "kernel/task.py: delay goes past an apply_async of the class",
-    ),
-    ("a_base_class_with_a_say_in_each_call/*", "nobody", None, "as above"),
     (
         "a_base_class_with_a_say_in_each_call/*/headers/shadow",
         None,
@@ -132,12 +123,6 @@ OPEN = [
         "elsewhere",
         None,
         "task_default_routing_key does not fall back to task_default_queue",
-    ),
-    (
-        "progress_by_polling/outcome/0/0/1",
-        ["hostname", "pid"],
-        ["hostname"],
-        "kernel/record.py: STARTED without the pid",
     ),
     (
         "reject/*",
