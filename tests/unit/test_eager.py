@@ -488,3 +488,32 @@ def test_without_a_backend_a_value_stays_as_it_is() -> None:
         value = object()
 
         assert app.task(name="t")(lambda: value).apply().get() is value
+
+
+@pytest.mark.parametrize("handler", ["on_success", "after_return"])
+def test_what_a_handler_raises_after_the_end_is_raised_to_the_caller(app: KernelQ, handler: str) -> None:
+    told: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def task_postrun(self, state: str) -> None:
+            told.append(state)
+
+    def broken(self: Any, *_: Any) -> None:
+        raise RuntimeError("in the handler")
+
+    app.register_plugin(Listener())
+    task = app.task(name="t", base=type("Broken", (app.Task,), {handler: broken}))(lambda: 1)
+
+    with pytest.raises(RuntimeError, match="in the handler"):
+        task.apply()
+    assert told == [SUCCESS]
+
+
+def test_a_backend_that_sends_results_is_not_asked_where_to() -> None:
+    with KernelQ(
+        "proj", broker="amqp://127.0.0.1:1//", backend="rpc://", task_always_eager=True, set_as_current=False
+    ) as app:
+        keep = app.task(name="keep")(lambda value: value)
+
+        assert keep.apply_async((1,), link=keep.s()).get() == 1

@@ -409,3 +409,51 @@ def _raiser(error: Exception) -> Any:
         raise error
 
     return run
+
+
+def test_callbacks_are_the_children_of_their_parent(app: KernelQ, note: Any, lane: Any) -> None:
+    add = app.task(name="add")(lambda x, y: x + y)
+    result = add.apply_async((1, 1), link=[note.s(), note.s()])
+
+    transition = lane.run()
+
+    assert result.outcome is not None
+    assert [child[0][0] for child in result.outcome.children] == [message.id for message in transition.successors]
+
+
+@pytest.mark.parametrize("options", [{"serializer": "no-such"}, {"no_such_option": 1}])
+def test_a_callback_that_cannot_be_made_is_the_tasks_failure(app: KernelQ, note: Any, lane: Any, options: Any) -> None:
+    add = app.task(name="add")(lambda x, y: x + y)
+    seen: list[Any] = []
+    alarm = app.task(name="alarm")(lambda request, exc, traceback: seen.append(type(exc).__name__))
+
+    result = add.apply_async((1, 1), link=note.s().set(**options), link_error=alarm.s())
+    lane.run_all()
+
+    assert result.state == FAILURE
+    assert len(seen) == 1
+
+
+def test_a_value_that_no_callback_can_be_given_is_the_tasks_failure(app: KernelQ, note: Any, lane: Any) -> None:
+    opaque = app.task(name="opaque", ignore_result=True, store_errors_even_if_ignored=True)(object)
+
+    result = opaque.apply_async(link=note.s())
+    lane.run_all()
+
+    assert app.AsyncResult(result.id).state == FAILURE
+
+
+def test_an_error_callback_is_called_though_the_tasks_own_handler_fails(app: KernelQ, lane: Any) -> None:
+    seen: list[Any] = []
+    alarm = app.task(name="alarm")(lambda request, exc, traceback: seen.append(repr(exc)))
+
+    class Broken(app.Task):  # type: ignore[name-defined,misc]  # a class that the app holds
+        def on_failure(self, *_: Any) -> None:
+            raise RuntimeError("in the handler")
+
+    failing = app.task(name="failing", base=Broken)(_raiser(KeyError("boom")))
+
+    failing.apply_async(link_error=alarm.s())
+    lane.run_all()
+
+    assert seen == ["KeyError('boom')"]

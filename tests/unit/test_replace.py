@@ -199,3 +199,16 @@ def test_a_replacement_writes_over_what_the_replaced_one_stored(app: KernelQ, ad
     lane.run()
 
     assert result.get(timeout=0) == 3
+
+
+def test_a_task_replaced_after_retries_still_stores_its_value(app: KernelQ, add: Any, lane: Any) -> None:
+    @app.task(bind=True, name="swap", default_retry_delay=0)
+    def swap(self: Any) -> Any:
+        if self.request.retries < 2:
+            raise self.retry()
+        return self.replace(add.s(1, 2))
+
+    result = swap.delay()
+    lane.run_all()
+
+    assert result.get(timeout=0) == 3
