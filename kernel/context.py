@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .broker import Delivery, Verdict
+from .failure import safe_text
 from .message import Message
 from .outcome import Outcome
 
@@ -86,6 +87,8 @@ _DERIVED: dict[str, Any] = {
     "replaced_task_nesting": lambda request: request.message.replaced,
     "delivery_info": _delivery_info,
     "root_id": lambda request: request.message.root_id or request.message.id,
+    "argsrepr": lambda request: request.message.argsrepr or safe_text(tuple(request.args), repr),
+    "kwargsrepr": lambda request: request.message.kwargsrepr or safe_text(request.kwargs, repr),
     "taskset": lambda request: request.message.group,
     "lang": lambda request: "py",
     "utc": lambda request: True,

@@ -262,7 +262,7 @@ def task_unknown(app: KernelQ, message: Message, hostname: str, exc: BaseExcepti
 
 @hookspec
 def task_rejected(app: KernelQ, message: Message | Undecodable, hostname: str, exc: BaseException) -> None:
-    """Notify: a message goes to the dead letters.
+    """Notify: a message that cannot be read goes to the dead letters.
     The lane's thread. Example: ``page_someone(exc)``"""
 
 

@@ -70,7 +70,7 @@ class Recorder:
         except EncodeError as broken:
             what = safe_text(value, repr)[:200]
             raise EncodeError(f"the result of {message.task} cannot be stored: {broken}: {what}") from None
-        if len(data) > self._max_size:
+        if len(data) > self._max_size and not is_error:  # `describe` keeps errors short
             raise EncodeError(
                 f"the result of {message.task} is {len(data):,} bytes, more than the setting result_max_size ({self._max_size:,}); "
                 "keep large data elsewhere and return a reference to it"

@@ -17,7 +17,7 @@ subclass), `on_after_configure` (`source`: the settings), `on_after_finalize`, a
 somebody is connected. The first three are sent once per app; the sender is the app. They need the plugin `signals`.
 
 What it does not do: give access to a client library's own connection. ``app.connection()`` can be opened and closed, tried
-until the broker answers, and asked for its URL. Neither are there `app.amqp`, `app.log`, `app.loader` and `app.pool`.
+until the broker answers, and asked for its URL. Neither are there `app.log`, `app.loader` and `app.pool`.
 """
 
 from __future__ import annotations

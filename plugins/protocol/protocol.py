@@ -18,6 +18,7 @@ _OURS = frozenset({*_SAME, "lang", "eta", "expires", "timelimit", "replaced_task
 def headers_of(message: Message) -> tuple[dict[str, Any], dict[str, Any]]:
     """(headers, properties) of a message; the caller's own headers are merged at the top level."""
     headers: dict[str, Any] = {"lang": "py", **{name: getattr(message, name) for name in _SAME}}
+    headers["root_id"] = message.root_id or message.id
     headers["eta"] = _iso(message.eta)
     headers["expires"] = _iso(message.expires)
     headers["timelimit"] = list(message.timelimit or (None, None))

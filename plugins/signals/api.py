@@ -72,8 +72,8 @@ task_success = Signal("task_success", "A task returned: result, runtime (seconds
 task_retry = Signal("task_retry", "A task will run again: request, reason, einfo.")
 task_failure = Signal(
     "task_failure",
-    "A task failed for good: task_id, exception, args, kwargs, traceback, einfo. Sent by the supervisor when the "
-    "task's process died.",
+    "A task failed for good: task_id, exception, args, kwargs, traceback, einfo. Where the task's process "
+    "died for good, sent by whoever receives its message next, or by the supervisor after a time limit.",
 )
 task_internal_error = Signal(
     "task_internal_error",
@@ -87,7 +87,7 @@ task_revoked = Signal(
 
 task_received = Signal("task_received", "A message of a known task arrived: request.")
 task_unknown = Signal("task_unknown", "No task of this name is known here: name, id, message, exc.")
-task_rejected = Signal("task_rejected", "A message goes to the dead letters: message, exc.")
+task_rejected = Signal("task_rejected", "A message that cannot be read goes to the dead letters: message, exc.")
 
 # --- app and logging
 

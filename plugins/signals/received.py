@@ -36,7 +36,7 @@ class Received(Context):
 
     @property
     def name(self) -> str:
-        """The task's name."""
-        return str(self.task)
+        """The task's name, or the one that this call is to be shown by (`shadow`)."""
+        return str(self.shadow or self.task)
 
     task_name = name

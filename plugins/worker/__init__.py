@@ -25,7 +25,7 @@ def settings() -> Sequence[Option]:
     """How a worker consumes."""
     return (
         Option("worker_concurrency", int, None, "processes or threads that run tasks; default: the number of CPUs", ("CELERYD_CONCURRENCY",), 0),
-        Option("worker_pool", str, "prefork", "prefork, threads, solo, or a plugin's", ("CELERYD_POOL",)),
+        Option("worker_pool", str, "prefork", "prefork, threads, solo, asyncio, or a plugin's", ("CELERYD_POOL",)),
         Option("worker_lease", float, 15.0, "seconds after which a worker's silence gives its messages to others", ("visibility_timeout",), 0.1),
         Option("worker_batch", int, 200, "most messages a lane holds unsettled", (), 1),
         Option("worker_settle_delay", float, 0.01, "seconds an outcome may wait for company before it is stored and acknowledged", (), 0),

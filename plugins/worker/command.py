@@ -9,6 +9,8 @@ import click
 from kernelq import __version__
 from kernelq.contracts import mask
 
+from .methods import load_modules
+
 if TYPE_CHECKING:
     from kernelq import KernelQ, Worker
 
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 @click.option(
     "-c", "--concurrency", type=click.IntRange(min=0), help="Processes or threads that run tasks. [default: CPUs]"
 )
-@click.option("-P", "--pool", metavar="NAME", help="prefork, threads, solo, or a plugin's. [default: prefork]")
-@click.option("-Q", "--queues", "--queue", metavar="A,B", help="Queues to consume. [default: the default queue]")
+@click.option("-P", "--pool", metavar="NAME", help="prefork, threads, solo, asyncio, or a plugin's. [default: prefork]")
+@click.option(
+    "-Q", "--queues", "--queue", metavar="A,B", help="Queues to consume. [default: task_queues, else the default queue]"
+)
 @click.option("-X", "--exclude-queues", metavar="A,B", help="Of these, leave some out.")
 @click.option("-n", "--hostname", metavar="NAME", help="Name of this worker, such as w1@%h. [default: kernelq@%h]")
 @click.option("-q", "--quiet", is_flag=True, help="No start banner.")
@@ -52,7 +56,7 @@ def worker(
         logfile=logfile,
     )
     if not quiet:
-        app.import_modules()
+        load_modules(app)
         click.echo(banner(made))
     sys.exit(made.run())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kernelq.contracts import StashKey
 
 if TYPE_CHECKING:
-    from kernelq import Worker
+    from kernelq import KernelQ, Worker
 
 DISCOVERIES: StashKey[list[Callable[[], None]]] = StashKey()
 """What `autodiscover_tasks` left to be done when a worker starts."""
@@ -43,10 +43,15 @@ class AppMethods:
 
     def import_modules(self: Any) -> None:
         """Import what `imports`, `include` and `autodiscover_tasks` name; called when a worker starts."""
-        import_related((*self.conf.imports, *self.conf.include), None)
-        for discover in self.stash.get(DISCOVERIES, []):
-            discover()
+        load_modules(self)
         self.plugins.notify("import_modules", app=self)
+
+
+def load_modules(app: KernelQ) -> None:
+    """The same without telling anybody, so that the tasks can be shown before a worker starts."""
+    import_related((*app.conf.imports, *app.conf.include), None)
+    for discover in app.stash.get(DISCOVERIES, []):
+        discover()
 
 
 def import_related(packages: Iterable[str], related: str | None) -> None:
