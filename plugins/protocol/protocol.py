@@ -38,6 +38,8 @@ def headers_of(message: Message) -> tuple[dict[str, Any], dict[str, Any]]:
 def apply_headers(message: Message, headers: Mapping[str, Any], properties: Mapping[str, Any]) -> Message:
     """The message with what was changed in its headers and properties; unknown headers become its own."""
     changes: dict[str, Any] = {name: headers.get(name) for name in _SAME if name in headers}
+    if message.root_id is None and changes.get("root_id") == message.id:
+        changes["root_id"] = None  # a root needs no other id
     changes["eta"] = _epoch(headers.get("eta"))
     changes["expires"] = _epoch(headers.get("expires"))
     hard, soft = headers.get("timelimit") or (None, None)
