@@ -7,7 +7,7 @@ import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -319,25 +319,20 @@ def test_an_error_in_before_start_is_the_tasks_failure(app: KernelQ) -> None:
     assert app.task(name="t", base=Broken)(lambda: 1).apply().state == FAILURE
 
 
-def _kept() -> int:
-    """Objects of ours, and what holds their frames; others' come and go with threads of other tests."""
-    gc.collect()
-    ours = (FrameType, TracebackType, BaseException)
-    return sum(isinstance(each, ours) or type(each).__module__.startswith("kernelq") for each in gc.get_objects())
-
-
 def test_five_hundred_failing_calls_leave_nothing_behind(fail: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "kernelq.worker")  # what is logged is kept by pytest
     for _ in range(3):
         fail.apply()
-    before = _kept()
+    gc.collect()
+    before = len(gc.get_objects())
 
     for _ in range(500):
         fail.apply()
 
-    assert _kept() - before < 100
-    frames = [each for each in gc.get_objects() if isinstance(each, FrameType) and each.f_code.co_name == "fail"]
-    assert frames == []
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
+    frames = [each for each in gc.get_objects() if isinstance(each, FrameType)]
+    assert [each for each in frames if (each.f_code.co_name, each.f_code.co_filename) == ("fail", __file__)] == []
 
 
 # --- retries -------------------------------------------------------------------------------------
