@@ -38,9 +38,9 @@ log = logging.getLogger("kernelq.worker")
 class Worker:
     """Consumes queues of an app and runs its tasks. What it offers to pools is `kernelq.pools.PoolHost`.
 
-    `concurrency` None or 0 takes the setting, then the number of CPUs. `queues` None takes those of the settings, without
-    `exclude_queues`. `hostname`
-    knows ``%h`` (host), ``%n`` (its first part), ``%d`` (the rest). `loglevel` None leaves logging alone.
+    `concurrency` None or 0 takes the setting, then what the pool has by itself, mostly the number of CPUs. `queues` None
+    takes those of the settings; `exclude_queues` are left out. `hostname` knows ``%h`` (host), ``%n`` (its first part),
+    ``%d`` (the rest). `loglevel` None leaves logging alone.
     """
 
     def __init__(
