@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import threading
 import weakref
@@ -10,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
-from zoneinfo import ZoneInfo
 
 from . import _api, drivers
 from .config import Config, Option
@@ -292,13 +290,6 @@ class KernelQ(AppMethods):
         return self.publisher.send(self.tasks.get(name), name, args, kwargs, options)
 
     # --- life
-
-    @property
-    def timezone(self) -> datetime.tzinfo:
-        """The zone of naive datetimes: `timezone`, else UTC, or the machine's with `enable_utc` off."""
-        if self.conf.timezone:
-            return ZoneInfo(self.conf.timezone)
-        return datetime.UTC if self.conf.enable_utc else datetime.datetime.now().astimezone().tzinfo or datetime.UTC
 
     @classmethod
     def current(cls) -> KernelQ:

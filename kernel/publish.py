@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import random
 import time
@@ -208,8 +207,7 @@ class Publisher:
                     raise
                 self._try_again(known.broker, messages, policy, error, begun)
         if known.listeners:
-            for message in messages:
-                plugins.notify("after_task_publish", app=self.app, message=message)
+            plugins.published(self.app, messages)
         return holder
 
     def _try_again(
@@ -292,9 +290,9 @@ class Publisher:
                 raise CapabilityMissing(
                     f"{type(self.app.broker).__name__} cannot keep a message for later (eta, countdown)"
                 )
-            changes["eta"] = self.instant(countdown or eta, now, "eta")
+            changes["eta"] = self.app.instant(countdown or eta, now, "eta")
         if expires is not None:
-            changes["expires"] = self.instant(expires, now, "expires")
+            changes["expires"] = self.app.instant(expires, now, "expires")
         hard, soft = options.get("time_limit"), options.get("soft_time_limit")
         if hard is not None and soft is not None and soft > hard:
             raise ValueError(
@@ -303,20 +301,6 @@ class Publisher:
         if hard is not None or soft is not None:
             changes["timelimit"] = (hard, soft)
         return replace(message, **changes) if changes else message
-
-    def instant(self, value: Any, now: float, name: str) -> float:
-        """UTC epoch seconds of a number of seconds from now, a datetime (naive: the app's zone) or ISO text."""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return now + value
-        try:
-            moment = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
-        except ValueError:
-            moment = None
-        if isinstance(moment, datetime.timedelta):
-            return now + moment.total_seconds()
-        if not isinstance(moment, datetime.datetime):
-            raise TypeError(f"expected {name} as seconds, a datetime or ISO 8601 text, got {value!r}")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self.app.timezone)).timestamp()
 
 
 class _Known:

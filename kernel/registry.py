@@ -194,6 +194,12 @@ class Registry:
             return tuple(self.before_publish(app, message, {}) for message in messages)
         return messages
 
+    def published(self, app: KernelQ, messages: Iterable[Message]) -> None:
+        """Tell of messages that the broker has accepted."""
+        if self.heard("after_task_publish"):
+            for message in messages:
+                self.notify("after_task_publish", app=app, message=message)
+
     def call_task(self, *, app: KernelQ, task: Task[..., Any], request: Context) -> Any:
         """Call the task's function inside whatever wraps it (hook `call_task`)."""
 

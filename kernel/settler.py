@@ -43,7 +43,7 @@ class Settler:
             BrokerUnavailable, BrokerFull, BackendUnavailable: nothing is known; settling again later is safe.
         """
         try:
-            return self._report(self._settle(transitions))
+            refused = self._settle(transitions)
         except (BrokerUnavailable, BrokerFull, BackendUnavailable):
             raise
         except Exception as error:
@@ -54,6 +54,11 @@ class Settler:
                 delivery=transitions[0].delivery, verdict=Verdict.DEAD, reason=f"unsettleable: {safe_text(error)}"
             )
             return self._report([each.delivery for each in self._consumer.settle([dead])])
+        lost = {id(delivery) for delivery in refused}
+        kept = [each for each in transitions if each.successors and id(each.delivery) not in lost]
+        if kept:
+            self._app.plugins.published(self._app, (message for each in kept for message in each.successors))
+        return self._report(refused)
 
     def _settle(self, transitions: Sequence[Transition]) -> list[Delivery]:
         lost: list[Delivery] = []
@@ -65,6 +70,7 @@ class Settler:
         """Do what an attempt caused whose delivery was acknowledged before it ran."""
         self._publish(successors)
         self._apply(effects)
+        self._app.plugins.published(self._app, successors)
 
     def _settle_apart(self, transitions: Sequence[Transition]) -> tuple[Sequence[Transition], list[Delivery]]:
         # The lease is renewed first: for its whole length nobody else can hold these deliveries, so

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .routing.queue import Broadcast as Broadcast
     from .routing.queue import Queue as Queue
     from .settings_sources.methods import AppMethods as Sources
+    from .times.methods import AppMethods as Times
     from .worker.methods import AppMethods as Work
     from .worker.worker import Worker as Worker
     from .worker_log.log import get_task_logger as get_task_logger
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-    class AppMethods(Asynchronous, Bulk, Canvas, Commands, Results, Routing, Sources, Surface, Work):
+    class AppMethods(Asynchronous, Bulk, Canvas, Commands, Results, Routing, Sources, Surface, Times, Work):
         """Attributes of `kernelq.KernelQ` that live in plugins."""
 
     class TaskMethods(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +24,6 @@ OPTIONS: StashKey[dict[str, set[click.Option]]] = StashKey()
 
 class AppMethods:
     """Attributes of every app, found by the entry points ``KernelQ.<name>``."""
-
-    def now(self: Any) -> datetime.datetime:
-        """The time now, in the app's zone."""
-        return datetime.datetime.now(self.timezone)
 
     # --- signals of this app
 

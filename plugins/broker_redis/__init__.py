@@ -19,8 +19,8 @@ consumer whose lease ended are taken back by whoever fetches next. An attempt wh
 may still settle. After ``FLUSHALL`` leases begin anew with the next fetch; what was held is refused when it is settled.
 
 When an answer is lost: a claim that is repeated gives the same messages again, also to a new consumer object of that id; a
-settlement that is repeated answers the same; publishing leaves out what waits or is leased. Only a message that was accepted, run and
-settled before its publishing was repeated runs twice.
+settlement that is repeated answers the same; publishing leaves out what waits or is leased, and what has an outcome by then. Only a message without a result that was accepted,
+run and settled before its publishing was repeated runs twice.
 
 Waiting costs no polling: who finds nothing is put down as waiting, in the same script, and whoever brings a message wakes as many
 as there are messages, each by its own channel. Besides, each waiting consumer looks once a second by itself (some seven

@@ -48,7 +48,8 @@ class RedisBroker(Broker):
 
     def publish(self, messages: Sequence[Message]) -> None:
         if messages:
-            self.space.run(scripts.PUBLISH, list(chain.from_iterable(runs_of(messages))))
+            # Not by itself a second time: who publishes looks first whether a worker was quicker than the lost answer.
+            self.space.run(scripts.PUBLISH, list(chain.from_iterable(runs_of(messages))), may_repeat=False)
 
     def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> RedisConsumer:
         return RedisConsumer(

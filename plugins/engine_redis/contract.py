@@ -62,10 +62,10 @@ class Space(Protocol):
     def key(self, name: str) -> str:
         """A key of this space."""
 
-    def run(self, script: Script, args: Sequence[Word] = (), *, repeated: bool = False) -> Any:
+    def run(self, script: Script, args: Sequence[Word] = (), *, repeated: bool = False, may_repeat: bool = True) -> Any:
         """Run a script; when the connection breaks, once more on another one, with ARGV[1] set to "1".
 
-        `repeated` says that the caller sent the same before.
+        `repeated` says that the caller sent the same before. Without `may_repeat` a broken connection is the caller's affair.
 
         Raises:
             BrokerUnavailable, BrokerRefused, BrokerFull, BrokerError: as their names say.

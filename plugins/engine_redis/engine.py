@@ -68,13 +68,15 @@ class RedisEngine(Engine):
         bell.join(channels, ring)
         return Ear(bell, ring)
 
-    def run(self, db: int, script: Script, prefix: str, args: Sequence[Word], *, repeated: bool) -> Any:
+    def run(
+        self, db: int, script: Script, prefix: str, args: Sequence[Word], *, repeated: bool, may_repeat: bool
+    ) -> Any:
         """Run a script in a database; see `kernelq.redis.Space.run`."""
         with broker_errors(self.where):
             try:
                 return self._run(db, script, prefix, "1" if repeated else "0", args)
             except RedisConnectionError as error:
-                if not may_be_sent_again(error):
+                if not may_repeat or not may_be_sent_again(error):
                     raise
                 log.debug("sending a script again after %s", error)
             return self._run(db, script, prefix, "1", args)

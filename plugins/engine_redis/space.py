@@ -32,8 +32,8 @@ class RedisSpace:
     def key(self, name: str) -> str:
         return self.prefix + name
 
-    def run(self, script: Script, args: Sequence[Word] = (), *, repeated: bool = False) -> Any:
-        return self.engine.run(self.db, script, self.prefix, args, repeated=repeated)
+    def run(self, script: Script, args: Sequence[Word] = (), *, repeated: bool = False, may_repeat: bool = True) -> Any:
+        return self.engine.run(self.db, script, self.prefix, args, repeated=repeated, may_repeat=may_repeat)
 
     def call(self, *words: Word) -> Any:
         return self.engine.call(self.db, *words)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from typing import Any
 
-from kernelq import KernelQ
+from kernelq import KernelQ, Task
 from kernelq.contracts import (
     FAILURE,
     Admit,
     Delivery,
     Effect,
+    ExceptionInfo,
     Message,
     Recorder,
     Settler,
@@ -17,8 +20,11 @@ from kernelq.contracts import (
     Transition,
     Verdict,
     WorkerLostError,
+    decode_body,
 )
 from kernelq.pools import Fate, PoolHost
+
+log = logging.getLogger("kernelq.worker")
 
 
 def bury(host: PoolHost, consumer_id: str, running: Mapping[str, Fate]) -> None:
@@ -55,7 +61,19 @@ def _transition(app: KernelQ, admit: Admit, delivery: Delivery, running: Mapping
     if task is not None and not task.option("acks_on_timeout"):
         return Transition(delivery=delivery, verdict=Verdict.REQUEUE)
     error = TimeLimitExceeded(f"the hard time limit of {fate.limit:g} s passed")
-    return admit.end(delivery, message, FAILURE, error, "timed_out")
+    transition = admit.end(delivery, message, FAILURE, error, "timed_out")
+    if task is not None and "on_failure" in task.handlers:
+        _call_handler(app, task, message, error)
+    return transition
+
+
+def _call_handler(app: KernelQ, task: Task[..., Any], message: Message, error: Exception) -> None:
+    """Tell the task itself, here in the supervisor: its process is gone."""
+    try:
+        args, kwargs, _ = decode_body(app, message)
+        task.on_failure(error, message.id, args, kwargs, ExceptionInfo(error))
+    except Exception:  # users' code, which must not end the supervisor
+        log.exception("on_failure of task %s[%s] failed; its outcome stands", task.name, message.id)
 
 
 def _lost_effect(app: KernelQ, hostname: str, key: str, fate: Fate) -> Effect:

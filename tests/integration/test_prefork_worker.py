@@ -130,6 +130,23 @@ def test_a_task_over_its_hard_limit_fails_and_the_next_one_runs(app, start):
     assert early.get(timeout=PATIENCE) == "woke"
 
 
+def test_a_task_hears_of_its_hard_limit_though_its_process_is_gone(app, start, tmp_path):
+    class Heard(app.Task):
+        def on_failure(self, exc, task_id, args, kwargs, einfo):
+            (tmp_path / "heard").write_text(f"{type(exc).__name__} {task_id} {args} {type(einfo.exception).__name__}")
+
+    @app.task(base=Heard, time_limit=0.3)
+    def sleep(seconds):
+        time.sleep(seconds)
+
+    start()
+    late = sleep.delay(3600)
+
+    with pytest.raises(TimeLimitExceeded):
+        late.get(timeout=PATIENCE)
+    assert (tmp_path / "heard").read_text() == f"TimeLimitExceeded {late.id} [3600] TimeLimitExceeded"
+
+
 def test_a_task_may_clean_up_at_its_soft_limit(app, start):
     @app.task(soft_time_limit=0.2)
     def sleep():
