@@ -85,8 +85,7 @@ class KernelQ(AppMethods):
         self._tasks = TaskRegistry()
         self._engines: dict[str, Engine] = {}
         self.serializers: dict[str, Serializer] = {}
-        self.compressors: dict[str, Compressor] = {}
-        """Those in use, by name and by content type."""
+        self.compressors: dict[str, Compressor] = {}  # those in use, by name and by content type
         self._broker: Broker | None = None
         self._backend: Backend | None = None
         named = {"broker_url": broker, "result_backend": backend, "include": include}

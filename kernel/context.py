@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,10 @@ class Context:
         return f"<Context: {self.get('task')}[{self.id}] args={self.args!r} kwargs={self.kwargs!r}>"
 
 
+def _iso(instant: float | None) -> str | None:
+    return None if instant is None else datetime.datetime.fromtimestamp(instant, datetime.UTC).isoformat()
+
+
 def _delivery_info(request: Context) -> dict[str, Any]:
     return {
         "exchange": request.exchange,
@@ -87,6 +92,8 @@ _DERIVED: dict[str, Any] = {
     "replaced_task_nesting": lambda request: request.message.replaced,
     "delivery_info": _delivery_info,
     "root_id": lambda request: request.message.root_id or request.message.id,
+    "eta": lambda request: _iso(request.message.eta),
+    "expires": lambda request: _iso(request.message.expires),
     "argsrepr": lambda request: request.message.argsrepr or safe_text(tuple(request.args), repr),
     "kwargsrepr": lambda request: request.message.kwargsrepr or safe_text(request.kwargs, repr),
     "taskset": lambda request: request.message.group,

@@ -113,19 +113,24 @@ class Publisher:
         """The message of one call, checked and serialised."""
         args = () if args is None else args
         kwargs = {} if kwargs is None else kwargs
-        if not isinstance(args, list | tuple) or not isinstance(kwargs, Mapping):
+        if not isinstance(args, list | tuple) or (type(kwargs) is not dict and not isinstance(kwargs, Mapping)):
             raise TypeError(
                 f"expected a list or tuple and a mapping as arguments of {name}, got {args!r} and {kwargs!r}"
             )
         now, known = self.now(), self._look_up()
         if task is not None and task.check is not None:
             task.check(*args, **kwargs)
-        if not options.keys() <= OPTIONS:
+        if options and not options.keys() <= OPTIONS:
             unknown = ", ".join(sorted(options.keys() - OPTIONS))
             raise TypeError(f"unknown option {unknown} in the call of {name} (known: {', '.join(sorted(OPTIONS))})")
         if known.route is not None:
             options = known.route(name, args, kwargs, options, task)
-        serializer, compression, body = self._encode(task, name, [list(args), kwargs, _embed(options)], options)
+        queue, priority, serializer_name, compression = known.defaults if task is None else task.defaults()
+        if options:
+            serializer_name = options.get("serializer") or serializer_name
+            compression = options.get("compression") or compression
+        content = [list(args), kwargs, _embed(options)]
+        serializer, compression, body = self._encode(known, name, content, serializer_name, compression)
         message = Message(
             id=options.get("task_id") or uuid(),
             task=name,
@@ -133,8 +138,8 @@ class Publisher:
             content_type=serializer.content_type,
             content_encoding=serializer.content_encoding,
             compression=compression,
-            queue=known.queue if task is None else task.option("queue"),
-            priority=known.priority if task is None else task.option("priority"),
+            queue=queue,
+            priority=priority,
             sent_at=now,
             ignore_result=None if task is None else task.ignore_result,
             reply_to=options.get("reply_to") or known.reply_to(),
@@ -164,8 +169,8 @@ class Publisher:
             kwargs = request.kwargs if kwargs is None else kwargs
             if task.check is not None:
                 task.check(*args, **kwargs)
-            how = {"serializer": message.content_type, "compression": message.compression}
-            _, _, body = self._encode(task, message.task, [list(args), kwargs, request.embed], how)
+            content = [list(args), kwargs, request.embed]
+            _, _, body = self._encode(self._look_up(), message.task, content, message.content_type, message.compression)
         successor = replace(message, retries=message.retries + 1, body=body, eta=None, sent_at=now)
         return self._with_options(successor, options, now)
 
@@ -253,11 +258,9 @@ class Publisher:
         return str(verdict.holder_id)
 
     def _encode(
-        self, task: Task[..., Any] | None, name: str, content: list[Any], options: Mapping[str, Any]
+        self, known: _Known, name: str, content: list[Any], serializer_name: str, compression: str | None
     ) -> tuple[Serializer, str | None, bytes]:
-        known = self._look_up()
-        given = options.get("serializer") or (known.serializer if task is None else task.option("serializer"))
-        serializer = known.serializers.get(given) or self.app.serializer(given)
+        serializer = known.serializers.get(serializer_name) or self.app.serializer(serializer_name)
         try:
             body = serializer.dumps(content)
         except EncodeError as error:
@@ -269,7 +272,6 @@ class Publisher:
                 f"the arguments of {name} are {len(body):,} bytes, more than the setting task_max_size ({known.max_size:,}); "
                 "keep large data elsewhere and send a reference to it"
             )
-        compression = options.get("compression") or (known.compression if task is None else task.option("compression"))
         if compression is None:
             return serializer, None, body
         compressor = self.app.compressor(compression)
@@ -312,11 +314,9 @@ class _Known:
         self.plugins = app.plugins
         self.policy: Mapping[str, Any] = {**POLICY, **conf.task_publish_retry_policy}
         self.is_retried: bool = conf.task_publish_retry
-        self.serializer: str = conf.task_serializer
         self.serializers = app.serializers
-        self.compression: str | None = conf.task_compression
-        self.queue: str = conf.task_default_queue
-        self.priority: int = conf.task_default_priority
+        names = ("task_default_queue", "task_default_priority", "task_serializer", "task_compression")
+        self.defaults: Any = tuple(conf[name] for name in names)
         self.route: Router | None = app.plugins.hook.make_router(app=app)
         self.call_here: Caller | None = app.plugins.hook.make_caller(app=app)
         self.broker = app.broker

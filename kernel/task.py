@@ -202,8 +202,14 @@ class Task(TaskMethods[P, R]):
             found = self.app.conf[_SETTINGS.get(name, f"task_{name}")] if value is None else value
             return self._resolved.setdefault(name, found)
 
+    def defaults(self) -> tuple[str, int, str, str | None]:
+        """(queue, priority, serializer, compression) of a call that says nothing of them."""
+        if self._generation != self.app.conf.layers.generation or "*" not in self._resolved:
+            self._resolved["*"] = tuple(map(self.option, ("queue", "priority", "serializer", "compression")))
+        return self._resolved["*"]  # type: ignore[no-any-return]  # it holds values of all kinds
+
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__.get("_resolved", {}).pop(name, None)
+        self.__dict__.get("_resolved", {}).clear()
         super().__setattr__(name, value)
 
     def limits(self, request: Context) -> tuple[float | None, float | None]:

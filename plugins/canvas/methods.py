@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -58,7 +57,7 @@ class TaskMethods(Generic[P, R]):
         request = self.request if request is None else request
         own: dict[str, Any] = {name: request.get(source) for name, source in _OPTIONS.items()}
         if request.expires is not None:
-            own["expires"] = datetime.datetime.fromtimestamp(request.expires, datetime.UTC).isoformat()
+            own["expires"] = request.expires
         given = {"queue": queue or request.get("queue"), **options}
         return Signature(
             self,

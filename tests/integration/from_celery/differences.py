@@ -83,9 +83,6 @@ OPEN = [
         ANYTHING,
         "as above, and task.time_limit stays None where the setting counts",
     ),
-    ("*/types/eta", "str", "float", "kernel/context.py: request.eta is a number, not ISO text"),
-    ("*/types/expires", "str", "float", "as above"),
-    ("a_time_to_run/outcome/1", "str", "float", "as above"),
     (
         "*/order/run 0",
         ANYTHING,
@@ -122,7 +119,12 @@ OPEN = [
         ANYTHING,
         "kernel/execute.py: a rejected task is told as a failed one: handlers, state FAILURE",
     ),
-    ("a_hard_limit/journal/*", ANYTHING, ANYTHING, "plugins/pool_prefork: a hard limit calls on_failure, and neither after_return nor task_postrun"),
+    (
+        "a_hard_limit/journal/*",
+        ANYTHING,
+        ANYTHING,
+        "plugins/pool_prefork: a hard limit calls on_failure, and neither after_return nor task_postrun",
+    ),
     ("import_paths/outcome/*", ANYTHING, ANYTHING, "canvas and beat are not here yet"),
     (
         "handlers_that_fail/journal/id 3/*",
