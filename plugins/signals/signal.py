@@ -96,7 +96,7 @@ class Signal:
         if not self.receivers:
             return []
         answers: list[tuple[Receiver, Any]] = []
-        for receiver in self._bonds.receivers_for(_behind_proxy(sender)):
+        for receiver in self._in_order(_behind_proxy(sender)):
             try:
                 answer = receiver(signal=self, sender=sender, **named)
             except Exception as error:
@@ -122,6 +122,14 @@ class Signal:
                     return
                 self._named[place] = _reference(receiver) if weak else lambda: receiver
             self._bonds.connect(receiver, blinker.ANY if sender is None else sender, weak=weak)
+
+    def _in_order(self, sender: Any) -> list[Receiver]:
+        """Who hears this sender, in the order of connecting; blinker gives those of all senders first."""
+        found = list(self._bonds.receivers_for(sender))
+        if len(found) > 1:
+            places = {identity: place for place, identity in enumerate(self.receivers)}
+            found.sort(key=lambda receiver: places.get(_identity(receiver), len(places)))
+        return found
 
     def _live(self, sender: Any) -> list[Receiver]:
         if sender is not None:

@@ -791,3 +791,19 @@ def test_a_worker_tells_its_life_and_its_tasks_in_order(app: KernelQ) -> None:
         "worker_shutting_down",
         "worker_shutdown",
     ]
+
+
+def test_receivers_are_called_in_the_order_of_connecting_whoever_they_listen_to() -> None:
+    signal, seen = Signal("told", "."), list[str]()
+
+    def first(**_: Any) -> None:
+        seen.append("first")
+
+    def second(**_: Any) -> None:
+        seen.append("second")
+
+    signal.connect(first, sender="ada")
+    signal.connect(second)
+    signal.send("ada")
+
+    assert seen == ["first", "second"]
