@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .errors import DriverNotFound, PluginConflict
+from .registry import nearest
 from .urls import mask, scheme
 
 KINDS = {
@@ -87,7 +88,7 @@ def plugin_of(point: EntryPoint) -> str:
 
 def _nothing_found(kind: str, name: str) -> str:
     installed = ", ".join(sorted(offered(kind))) or "none"
-    text = f"no {kind} driver for {name!r} (installed: {installed})"
+    text = f"no {kind} driver for {name!r} (installed: {installed}){nearest(name, offered(kind))}"
     if kind in ("broker", "backend", "engine"):
         text += f"; try: pip install kernelq-{name}, or give a module that brings one by --plugin"
     return text

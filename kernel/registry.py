@@ -100,7 +100,7 @@ class Registry:
         for name in disabled:
             if name not in known and name not in modules:
                 raise PluginError(
-                    f"no plugin {name!r} to disable (installed: {', '.join(known)}){_nearest(name, known)}"
+                    f"no plugin {name!r} to disable (installed: {', '.join(known)}){nearest(name, known)}"
                 )
         for name, point in known.items():
             if self.has(name):
@@ -142,7 +142,7 @@ class Registry:
     def unregister(self, name: str) -> None:
         """Take a plugin out again; an unknown name is an error."""
         if not self.has(name):
-            raise PluginError(f"no plugin {name!r} is registered{_nearest(name, self._infos)}")
+            raise PluginError(f"no plugin {name!r} is registered{nearest(name, self._infos)}")
         self._manager.unregister(name=name)
         self._changed()
         del self._infos[name]
@@ -227,12 +227,12 @@ class Registry:
         implemented = {name: found.get("specname") or name for name, found in options.items() if found is not None}
         for name, hook in implemented.items():
             if hook not in HOOKS:
-                raise PluginError(f"plugin {plugin_name!r} implements the unknown hook {hook!r}{_nearest(hook, HOOKS)}")
+                raise PluginError(f"plugin {plugin_name!r} implements the unknown hook {hook!r}{nearest(hook, HOOKS)}")
             for argument in inspect.signature(getattr(plugin, name)).parameters:
                 if argument not in HOOKS[hook] and argument != "self":
                     raise PluginError(
                         f"plugin {plugin_name!r}: hook {hook!r} has no argument {argument!r} (it has: "
-                        f"{', '.join(HOOKS[hook]) or 'none'}){_nearest(argument, HOOKS[hook])}"
+                        f"{', '.join(HOOKS[hook]) or 'none'}){nearest(argument, HOOKS[hook])}"
                     )
         return tuple(implemented.values())
 
@@ -250,7 +250,7 @@ def _release(distribution: Distribution | None) -> str:
     return distribution.version if distribution is not None else ""
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 

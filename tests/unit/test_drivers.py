@@ -133,3 +133,10 @@ def test_a_serializer_is_found_by_name_and_by_content_type(app: KernelQ) -> None
 def test_an_unknown_serializer_lists_what_is_installed(app: KernelQ, name: str) -> None:
     with pytest.raises(DriverNotFound, match=rf"no serializer .*'{name}' \(installed: .*json|no serializer driver"):
         app.serializer(name)
+
+
+def test_a_misspelt_scheme_is_answered_with_the_nearest() -> None:
+    app = KernelQ("proj", broker="reddis://localhost", set_as_current=False)
+
+    with pytest.raises(DriverNotFound, match=r"no broker driver for 'reddis' .*; did you mean 'redis'\?"):
+        app.broker  # noqa: B018
