@@ -16,8 +16,6 @@ from collections.abc import Callable
 from kernelq import KernelQ
 from kernelq.contracts import (
     Abandoned,
-    BackendUnavailable,
-    BrokerFull,
     BrokerUnavailable,
     Consumer,
     Delivery,
@@ -29,6 +27,7 @@ from kernelq.contracts import (
 )
 
 from .held import Held
+from .outage import FETCH_WAIT, UNAVAILABLE, WAITS
 from .pools import Stop, Tracker
 
 log = logging.getLogger("kernelq.worker")
@@ -36,16 +35,8 @@ log = logging.getLogger("kernelq.worker")
 FETCH_AHEAD = 0.05
 """Seconds of work a lane takes at once. A batch then costs few round trips and nobody waits long behind it."""
 
-FETCH_WAIT = 5.0
-"""Seconds one fetch waits; it ends earlier when a message comes or the lane is woken."""
-
 FIRST_GUESS = 0.005
 """Seconds a task is thought to take before any has run."""
-
-WAITS = (0.05, 0.25, 3.0)
-"""The first wait before the broker is tried again, what each later one is longer by, and the longest; seconds."""
-
-UNAVAILABLE = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
 
 class SoloLane:

@@ -14,36 +14,18 @@ from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from kernelq import KernelQ
-from kernelq.contracts import (
-    BackendUnavailable,
-    BrokerFull,
-    BrokerUnavailable,
-    Consumer,
-    Delivery,
-    Executor,
-    Settler,
-    Transition,
-    Verdict,
-    intervals,
-)
+from kernelq.contracts import BrokerUnavailable, Consumer, Delivery, Executor, Settler, Transition, Verdict, intervals
 
 from .held import Held
+from .outage import FETCH_WAIT, UNAVAILABLE, WAITS
 from .stop import Stop
 
 log = logging.getLogger("kernelq.worker")
-
-FETCH_WAIT: Final = 5.0
-"""Seconds one fetch waits; it ends earlier when a message comes or the lane is woken."""
 
 AGAIN_AFTER: Final = 1.0
 """Seconds until an attempt is made again of which nothing could be committed."""
 
 T = TypeVar("T")
-
-WAITS: Final = (0.05, 0.25, 3.0)
-"""The first wait before the broker is tried again, what each later one is longer by, and the longest; seconds."""
-
-UNAVAILABLE: Final = (BrokerUnavailable, BrokerFull, BackendUnavailable)
 
 
 class SlotLane:
