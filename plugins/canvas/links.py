@@ -71,7 +71,7 @@ def call_errbacks(app: KernelQ, request: Context, error: BaseException) -> None:
             sig = _of_wire(app, errback)
             if is_called_here(sig):
                 sig(request, error, Recorder.traceback(error))
-        except Exception:
+        except Exception:  # a user's function: the failure is stored, and the other callbacks are to be called
             log.exception("an error callback of task %s[%s] failed: %s", message.task, message.id, _named(errback))
 
 

@@ -105,7 +105,7 @@ def _open(address: SqliteAddress) -> sqlite3.Connection:
     )
     try:
         _set_up(raw, address)
-    except BaseException:
+    except BaseException:  # it goes on; a connection half set up must not stay open
         raw.close()
         raise
     return raw

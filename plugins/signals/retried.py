@@ -28,7 +28,7 @@ class Retried:
         for failures in count(1):
             try:
                 return self.fn(**named)
-            except Exception:
+            except Exception:  # whatever it is: to be called again is what `retry=True` asks for
                 wait = min(failures * STEP, LONGEST)
                 log.exception(
                     "receiver %s.%s of the signal %s failed, trying again in %g s",

@@ -38,6 +38,7 @@ from kernelq_plugins.engine_sql.engine import SqlEngine as SqlEngineOf
 from servers import PostgresServer
 from sessions import OwnSessions
 from sqlalchemy import Column, Integer, MetaData, Table, insert
+from waiting import until
 
 
 class OnPostgres:
@@ -100,15 +101,6 @@ def _ask(url: str, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def _until(is_so: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def _drain(url: str, name: str, done: Any) -> None:
     """Take and settle until all is done, in a process of its own."""
     with _app(url) as app:
@@ -164,7 +156,7 @@ def test_a_late_settlement_and_taking_back_never_both_succeed(url: str, app: Ker
         late = broker.consumer(["q"], id=f"late {number}", lease=0.02)
         heir = broker.consumer(["q"], id=f"heir {number}", lease=60.0)
         transitions = [Transition(delivery=each) for each in late.fetch(20, 0)]
-        assert _until(partial(broker.renew, [late.id]))  # its lease has ended, and nobody noticed yet
+        assert until(partial(broker.renew, [late.id]))  # its lease has ended, and nobody noticed yet
 
         with ThreadPoolExecutor(2) as pool:
             settling = pool.submit(late.settle, transitions)
@@ -294,7 +286,7 @@ def test_a_frozen_server_is_noticed_and_used_again_when_it_goes_on(url: str, pos
         with _frozen(postgres_server), pytest.raises(BrokerUnavailable, match="no answer in"):
             app.broker.publish(_messages(1))
 
-        assert _until(lambda: _is_published(app))
+        assert until(lambda: _is_published(app))
 
 
 @contextmanager
@@ -339,7 +331,7 @@ def test_one_connection_of_a_process_listens_for_all(url: str, app: KernelQ) -> 
 def test_while_nobody_listens_a_waiting_consumer_looks_and_later_is_woken_again(url: str, app: KernelQ) -> None:
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {_LISTENING}"
     consumer = app.broker.consumer(["q"], id="lane", lease=60.0)
-    assert _until(lambda: consumer.fetch(1, 0.05) == [] and _ask(url, count) == [(1,)])
+    assert until(lambda: consumer.fetch(1, 0.05) == [] and _ask(url, count) == [(1,)])
 
     _end_connections(url, _LISTENING)
     with ThreadPoolExecutor(1) as pool:
@@ -347,7 +339,7 @@ def test_while_nobody_listens_a_waiting_consumer_looks_and_later_is_woken_again(
         app.broker.publish(_messages(1))
         assert len(found.result(PATIENCE)) == 1
 
-        assert _until(lambda: _ask(url, count) == [(1,)])
+        assert until(lambda: _ask(url, count) == [(1,)])
         found = pool.submit(consumer.fetch, 1, PATIENCE)
         app.broker.publish(_messages(1))
         assert len(found.result(PATIENCE)) == 1
@@ -413,7 +405,7 @@ def test_tables_of_an_older_kernelq_are_upgraded_once(url: str) -> None:
 
 def _retried(work: Callable[[], None]) -> None:
     """Until it does not collide with another of the same number."""
-    assert _until(lambda: _works(work))
+    assert until(lambda: _works(work))
 
 
 def _works(work: Callable[[], None]) -> bool:

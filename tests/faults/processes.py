@@ -12,20 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from waiting import until
 
 HERE = Path(__file__).parent
 
 PATIENCE = 60.0
 """Seconds a test waits for what must come."""
-
-
-def until(condition: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
-    """Wait for `condition` to be true; return what it gave."""
-    deadline = time.monotonic() + patience
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {patience:g} s in vain: {what}"
-        time.sleep(0.005)
-    return found
 
 
 class WorkerProcess:

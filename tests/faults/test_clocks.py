@@ -34,9 +34,7 @@ def test_a_worker_whose_clock_is_off_by_five_minutes_takes_nothing_from_others(y
     ("engine", "seconds"),
     [
         pytest.param(
-            "sqlite",
-            3600.0,
-            marks=pytest.mark.xfail(strict=False, reason="SQLite's leases go by the machine's wall clock"),
+            "sqlite", 3600.0, marks=pytest.mark.xfail(reason="SQLite's leases go by the machine's wall clock")
         ),
         *[(engine, 3600.0) for engine in ALL if engine != "sqlite"],
         ("sqlite", -3600.0),

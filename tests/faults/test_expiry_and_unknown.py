@@ -7,8 +7,8 @@ import time
 
 import pytest
 from faults.engines import ALL, on
-from faults.processes import until
 from kernelq.testing import start_worker
+from waiting import until
 
 pytestmark = pytest.mark.faults
 

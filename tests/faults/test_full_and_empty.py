@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from faults.engines import on
-from faults.processes import until
 from kernelq.errors import BrokerFull
+from waiting import until
 
 pytestmark = pytest.mark.faults
 

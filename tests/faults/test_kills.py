@@ -10,8 +10,8 @@ import time
 
 import pytest
 from faults.engines import ALL, on
-from faults.processes import until
 from faults.yard import LEASE
+from waiting import until
 
 pytestmark = pytest.mark.faults
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 from faults.engines import SERVERS, on
-from faults.processes import until
 from kernelq.testing import Proxy
+from waiting import until
 
 pytestmark = pytest.mark.faults
 

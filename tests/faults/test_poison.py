@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from faults.engines import ALL, on
-from faults.processes import until
+from waiting import until
 
 pytestmark = pytest.mark.faults
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 from faults.engines import SERVERS, on
 from faults.history import Absence, Answer, Call, End, History
-from faults.processes import until
 from faults.runs import all_runs
 from faults.yard import LEASE
 from kernelq.contracts import BrokerFull, BrokerUnavailable
 from kernelq.testing import Proxy
+from waiting import until
 
 pytestmark = pytest.mark.faults
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 
 import psutil
 import pytest
 from faults.engines import ALL, on
+from waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.soak, pytest.mark.timeout(0)]
 
@@ -30,8 +30,7 @@ def test_a_million_tasks_leave_no_memory_and_no_descriptors_behind(yard):
         publisher = yard.app.publisher
         messages = [publisher.message(None, "faulty.nothing", (), {}, {"ignore_result": True}) for _ in range(CHUNK)]
         publisher.publish(messages)
-        while not yard.is_empty():
-            time.sleep(0.2)
+        until(yard.is_empty, "all of them to have run", patience=600)
         if done >= TASKS // 10:
             sizes.append([(each.memory_info().rss, each.num_fds(), each.num_threads()) for each in processes])
 

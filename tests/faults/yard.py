@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from faults.engines import Ground
-from faults.processes import PATIENCE, WorkerProcess, until
+from faults.processes import WorkerProcess
 from faults.runs import Run, runs_of
 from kernelq import KernelQ
 from kernelq.contracts import Outcome, QueueStats
 from servers import exchange
+from waiting import until
 
 LEASE = 1.0
 """Seconds; short, so that tests need not wait long for its end."""
@@ -103,14 +103,18 @@ class Yard:
         """Wait for the end of all of these; their outcomes, in order. One look for all costs less than one for each."""
 
         waiting, found = list(results), {}
-        deadline = time.monotonic() + PATIENCE
-        while waiting:
-            found |= {task_id: each for task_id, each in self.outcomes(waiting).items() if each.is_ready}
-            waiting = [result for result in waiting if result.id not in found]
-            assert time.monotonic() < deadline, (
+
+        def all_are() -> bool:
+            found.update({task_id: each for task_id, each in self.outcomes(waiting).items() if each.is_ready})
+            waiting[:] = [result for result in waiting if result.id not in found]
+            return not waiting
+
+        try:
+            until(all_are, "tasks to end")
+        except AssertionError as error:
+            raise AssertionError(
                 f"{len(waiting)} tasks never ended: {waiting[:3]}, {self.left()} messages are left{self.logs()}"
-            )
-            time.sleep(0.005)
+            ) from error
         return [found[result.id] for result in results]
 
     def runs(self, result: Any) -> list[Run]:

@@ -35,6 +35,7 @@ from kernelq_plugins.broker_amqp.envelope import headers_and_properties, read, r
 from kernelq_plugins.broker_amqp.plan import Plan
 from pika import BasicProperties
 from servers import RabbitServer
+from waiting import until
 
 PATIENCE = 30.0
 """Seconds a test waits for what must come."""
@@ -127,14 +128,6 @@ def fetch_like_a_lane(bench: Bench, count: int) -> list[Delivery]:
         except BrokerUnavailable:
             assert time.monotonic() < deadline
             consumer.discard()
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
-    return found
 
 
 # --- the plan

@@ -31,6 +31,7 @@ from kernelq.testing import Proxy
 from kernelq_plugins.broker_redis.scripts import settle_script
 from redis import Redis
 from servers import RedisServer
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -269,10 +270,10 @@ def test_one_message_wakes_one_of_many_waiting_consumers(app: KernelQ, direct: R
     for thread in threads:
         thread.start()
     waiting = _key(app, "waiting:q")
-    _until(lambda: _in(app, direct, "ZCARD", waiting) == 10 and len(direct.pubsub_channels("*wake:c*")) == 10)
+    until(lambda: _in(app, direct, "ZCARD", waiting) == 10 and len(direct.pubsub_channels("*wake:c*")) == 10)
 
     app.broker.publish([_message("a")])
-    _until(lambda: found)
+    until(lambda: found)
 
     # Nine are still put down: nobody else was told.
     assert _in(app, direct, "ZCARD", waiting) == 9
@@ -492,10 +493,3 @@ def _commands_of(app: KernelQ, direct: Redis, act: Callable[[], object]) -> list
             if heard["client_type"] != "lua" and not heard["command"].startswith("HELLO"):  # our own look's
                 sent.append(heard["command"].partition(" ")[0])
     raise AssertionError
-
-
-def _until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.01)

@@ -15,6 +15,7 @@ from celery import Celery
 from kernelq import KernelQ, uuid
 from kernelq.testing import start_worker
 from servers import RabbitServer
+from waiting import until
 
 PATIENCE = 30.0
 """Seconds a test waits for what must come."""
@@ -156,7 +157,7 @@ def test_what_a_celery_client_compressed_by_a_method_nobody_knows_is_kept_with_t
 ) -> None:
     celery_client.send_task("ours.add", (2, 3), headers={"compression": "application/x-squashed"})
 
-    letter = _until(lambda: ours.broker.dead(queue=ours.conf.task_default_queue))[0]
+    letter = until(lambda: ours.broker.dead(queue=ours.conf.task_default_queue))[0]
 
     assert letter.reason == "undecodable"
     ours.broker.dead_purge([letter.ref])
@@ -209,7 +210,7 @@ class CeleryWorker:
         return self._log.read_text()
 
     def until_ready(self) -> None:
-        _until(lambda: " ready." in self.log or self._process.poll() is not None)
+        until(lambda: " ready." in self.log or self._process.poll() is not None)
         assert self._process.poll() is None, self.log
 
     def close(self) -> None:
@@ -297,11 +298,3 @@ def test_our_priorities_are_kept_by_a_celery_worker(our_client: KernelQ, tmp_pat
 
     # One message may be in the worker's hands already when the others come.
     assert notes.read_text() in ("951", "195")
-
-
-def _until(condition: Any) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -29,6 +28,7 @@ from kernelq_plugins.engine_redis.space import prefix_of
 from redis import Redis
 from redis import exceptions as library
 from servers import RedisServer
+from waiting import until
 
 
 @pytest.fixture
@@ -184,20 +184,20 @@ def test_a_hundred_threads_wait_on_one_subscribed_connection(redis_server: Redis
         waiters = [threading.Thread(target=_await_success, args=(app, str(i))) for i in range(100)]
         for waiter in waiters:
             waiter.start()
-        _until(lambda: len(direct.pubsub_channels(f"*{_prefix(app)}*")) == 100)
+        until(lambda: len(direct.pubsub_channels(f"*{_prefix(app)}*")) == 100)
 
         assert len(direct.client_list(_type="pubsub")) == before + 1
         app.backend.apply([_success(str(i)) for i in range(100)])
         for waiter in waiters:
             waiter.join(30)
             assert not waiter.is_alive()
-        _until(lambda: direct.pubsub_channels(f"*{_prefix(app)}*") == [])
+        until(lambda: direct.pubsub_channels(f"*{_prefix(app)}*") == [])
 
 
 def test_waiting_goes_on_when_the_subscription_is_cut(redis_server: RedisServer, direct: Redis) -> None:
     with _app(redis_server) as app, app.backend.watch(["a"]) as watch:
         assert watch.changes(0.1) == []
-        _until(lambda: direct.pubsub_channels(f"*{_prefix(app)}*"))
+        until(lambda: direct.pubsub_channels(f"*{_prefix(app)}*"))
 
         direct.client_kill_filter(_type="pubsub")
         app.backend.apply([_success("a")])
@@ -271,7 +271,7 @@ def test_closing_leaves_no_connection(redis_server: RedisServer, direct: Redis) 
 
     app.close()
 
-    _until(lambda: len(direct.client_list()) == before - 2)
+    until(lambda: len(direct.client_list()) == before - 2)
 
 
 def test_a_connection_that_rested_through_a_restart_is_made_anew(tmp_path: Any) -> None:
@@ -331,10 +331,3 @@ def _success(id: str) -> Outcome:
 def _await_success(app: KernelQ, id: str) -> None:
     with app.backend.watch([id]) as watch:
         assert [outcome.id for outcome in watch.changes(30)] == [id]
-
-
-def _until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.01)

@@ -13,28 +13,10 @@ import pytest
 from kernelq import KernelQ, hookimpl, uuid
 from kernelq.contracts import Executor, Settler, Transition
 from kernelq.testing import start_worker
+from notes import Notes
 
 PATIENCE = 20.0
 """Seconds a test waits for what must come."""
-
-
-class Notes:
-    """Lines that processes add to a file, for tests to wait for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.touch()
-
-    def add(self, line: object) -> None:
-        with self._path.open("a") as file:
-            file.write(f"{line}\n")
-
-    def lines(self, at_least: int = 0) -> list[str]:
-        until = time.monotonic() + PATIENCE
-        while len(lines := self._path.read_text().splitlines()) < at_least:
-            assert time.monotonic() < until, f"expected {at_least} lines, got {lines}"
-            time.sleep(0.01)
-        return lines
 
 
 @pytest.fixture

@@ -7,35 +7,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from kernelq import KernelQ, Worker
 from kernelq.errors import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kernelq.pools import Stop
 from kernelq_plugins.worker.lane import SoloLane
+from notes import Notes
 
 PATIENCE = 15.0
 """Seconds a test waits for what must come."""
-
-
-class Notes:
-    """Lines that processes add to a file, for tests to wait for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.touch()
-
-    def add(self, line: object) -> None:
-        with self._path.open("a") as file:
-            file.write(f"{line}\n")
-
-    def lines(self, at_least: int = 0) -> list[str]:
-        until = time.monotonic() + PATIENCE
-        while len(lines := self._path.read_text().splitlines()) < at_least:
-            assert time.monotonic() < until, f"expected {at_least} lines, got {lines}"
-            time.sleep(0.01)
-        return lines
 
 
 @pytest.fixture

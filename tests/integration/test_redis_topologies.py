@@ -15,6 +15,7 @@ from kernelq.contracts import Broker, BrokerUnavailable, Effect, Message, Outcom
 from kernelq.testing import BackendSuite, BrokerSuite
 from redis import Redis
 from servers import PATIENCE, RedisServer, free_port
+from waiting import until
 
 SLOTS = 16384
 
@@ -70,7 +71,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ClusterNo
             node.take(position * SLOTS // 3, (position + 1) * SLOTS // 3 - 1)
         for node in nodes[1:]:
             nodes[0].meet(node)
-        _until(lambda: all(node.is_whole(3) for node in nodes))
+        until(lambda: all(node.is_whole(3) for node in nodes))
         yield nodes
     finally:
         for node in nodes:
@@ -130,7 +131,7 @@ def watched(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer, Sentinel
             client.replicaof("127.0.0.1", master.port)  # type: ignore[no-untyped-call]
         with sentinel:
             with Redis(port=sentinel.port, decode_responses=True) as client:
-                _until(lambda: client.execute_command("SENTINEL REPLICAS", "main"))
+                until(lambda: client.execute_command("SENTINEL REPLICAS", "main"))
             yield master, replica, sentinel
             if master._process is None:
                 master.start()
@@ -191,10 +192,3 @@ def _persist(call: Callable[[], object]) -> object:
         except BrokerUnavailable:
             assert time.monotonic() < deadline, "the engine never came back"
         time.sleep(0.1)
-
-
-def _until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kernelq.errors import TimeoutError
 from kernelq.exceptions import NotKept
 from kernelq.testing import start_worker
 from kernelq_plugins.results.waiter import close_waiters
+from waiting import until
 
 PATIENCE = 30.0
 
@@ -47,16 +48,6 @@ def end(app: KernelQ, *ids: str, state: str = SUCCESS, **fields: Any) -> None:
     """Store an end of tasks, with their place as the value."""
     dumps = app.serializer("json").dumps
     app.backend.apply([Outcome(id=id, state=state, value=dumps(i), **fields) for i, id in enumerate(ids)])
-
-
-def until(is_so: Callable[[], bool]) -> bool:
-    """Whether it became so in time, of what nobody tells."""
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_a_group_of_tasks_gives_its_values_in_order(app: KernelQ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import pickle
 import threading
@@ -14,7 +13,6 @@ import pytest
 from kernelq import KernelQ, Task
 from kernelq.contracts import BrokerRefused, BrokerUnavailable
 from kernelq.errors import DuplicateTaskNameWarning, UnknownSetting
-from kernelq.tasks import TaskRegistry
 from kernelq_plugins.app_surface import connection as connection_module
 from kernelq_plugins.app_surface.pickled import reduce_app
 from kernelq_plugins.current import current
@@ -370,13 +368,7 @@ def test_names_are_found_where_users_look_for_them() -> None:
 
 # --- two tasks of one name
 
-NAMES_PLACE = "warn_explicit" in inspect.getsource(TaskRegistry.add)
-"""Whether the registry names the place of the second task, and warns when one is replaced."""
 
-placed = pytest.mark.skipif(not NAMES_PLACE, reason="the registry does not name the place yet")
-
-
-@placed
 @pytest.mark.parametrize("way", ["bare", "with options", "shared"])
 def test_of_two_functions_of_one_name_the_first_stays_and_the_warning_is_at_the_second(
     way: str, app: KernelQ, monkeypatch: pytest.MonkeyPatch
@@ -404,7 +396,6 @@ def test_of_two_functions_of_one_name_the_first_stays_and_the_warning_is_at_the_
     assert app.tasks["proj.twice"]() == 1
 
 
-@placed
 def test_a_registered_task_takes_the_place_of_another_with_a_warning(app: KernelQ) -> None:
     class First(Task[..., Any]):
         name = "proj.twice"
@@ -426,13 +417,7 @@ def test_a_registered_task_takes_the_place_of_another_with_a_warning(app: Kernel
 
 # --- what the constructor takes
 
-TAKES_ALL = "autofinalize" in inspect.signature(KernelQ.__init__).parameters
-"""Whether the kernel's constructor knows them; these tests are on from then on."""
 
-constructor = pytest.mark.skipif(not TAKES_ALL, reason="the constructor does not take these arguments yet")
-
-
-@constructor
 @pytest.mark.parametrize("name", ["loader", "amqp", "events", "log", "control", "tasks", "fixups"])
 def test_a_component_there_is_none_of_may_be_left_empty_and_not_replaced(name: str) -> None:
     assert KernelQ("proj", broker="memory://", set_as_current=False, **{name: None}).conf.broker_url
@@ -441,7 +426,6 @@ def test_a_component_there_is_none_of_may_be_left_empty_and_not_replaced(name: s
         KernelQ("proj", set_as_current=False, **{name: "proj.mine:Mine"}).conf.broker_url  # noqa: B018
 
 
-@constructor
 def test_changes_are_settings_that_keywords_win_over() -> None:
     changes = {"task_default_queue": "mail", "task_default_priority": 3}
 
@@ -450,21 +434,18 @@ def test_changes_are_settings_that_keywords_win_over() -> None:
     assert (app.conf.task_default_queue, app.conf.task_default_priority) == ("mail", 4)
 
 
-@constructor
 def test_a_base_class_of_tasks_may_be_named() -> None:
     app = KernelQ("proj", task_cls="decimal:Decimal", set_as_current=False)  # type: ignore[arg-type]
 
     assert app.Task.__name__ == "Decimal"
 
 
-@constructor
 def test_a_missing_source_of_settings_may_be_passed_over() -> None:
     app = KernelQ("proj", config_source="absent_settings", config_source_silent=True, set_as_current=False)
 
     assert app.conf.task_default_queue == "default"
 
 
-@constructor
 def test_without_autofinalize_tasks_are_not_to_be_had_before_finalize() -> None:
     app = KernelQ("proj", broker="memory://", autofinalize=False, set_as_current=False)
 
@@ -475,14 +456,12 @@ def test_without_autofinalize_tasks_are_not_to_be_had_before_finalize() -> None:
     assert app.tasks is not None
 
 
-@constructor
 def test_an_app_of_a_subclass_is_pickled_too() -> None:
     again = pickle.loads(pickle.dumps(Mine("mine", broker="memory://", set_as_current=False)))
 
     assert (type(again), again.main) == (Mine, "mine")
 
 
-@constructor
 def test_a_task_with_the_option_shared_lands_in_other_apps(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current, "shared", [])
     app.finalize()
@@ -493,7 +472,6 @@ def test_a_task_with_the_option_shared_lands_in_other_apps(app: KernelQ, monkeyp
     assert later.tasks["proj.everywhere"].app is later
 
 
-@constructor
 def test_an_app_can_be_subscripted() -> None:
     assert KernelQ[int] is not None  # type: ignore[misc]
     assert Task[[int], str] is not None

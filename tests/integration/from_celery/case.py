@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from shop.journal import error, plain
@@ -60,3 +63,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("waited too long")
         time.sleep(0.01)
+
+
+def journal(what: str) -> list[dict[str, Any]]:
+    """The lines of a kind the journal has by now."""
+    lines = [json.loads(line) for line in Path(os.environ["SHOP_JOURNAL"]).read_text().splitlines()]
+    return [line for line in lines if line["what"] == what]
+
+
+def ended(task_id: str) -> list[dict[str, Any]]:
+    """The runs of a task that are over, by the journal."""
+    return [line for line in journal("task_postrun") if line["id"] == task_id]

@@ -14,7 +14,7 @@ from shop import imports, limits, mail, orders
 from shop.celery import app
 from shop.journal import plain
 
-from .case import PATIENCE, SOON, case, end, ends, refusal, wait_until
+from .case import PATIENCE, case, end, ended, ends, refusal, wait_until
 
 # --- failures
 
@@ -78,7 +78,7 @@ def a_retry_with_other_arguments() -> Any:
 def a_retry_that_goes_on() -> Any:
     result = mail.send_and_again.delay("ada")
     first = end(result)
-    time.sleep(SOON)  # for the second run, whose result nobody keeps
+    wait_until(lambda: len(ended(result.id)) == 2)  # the second run, whose result nobody keeps
     return first
 
 
@@ -182,7 +182,7 @@ def reject_and_requeue() -> Any:
 def results_that_nobody_wants() -> Any:
     result = imports.forget.delay(1)
     wanted = orders.add.apply_async((1, 2), ignore_result=True)
-    time.sleep(SOON / 2)
+    wait_until(lambda: bool(ended(result.id) and ended(wanted.id)))
     return [
         result.get(timeout=1),
         result.ignored,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 from shop import imports, mail, orders
 from shop.celery import app
 
-from .case import case, end, ends, wait_until
+from .case import case, end, ends, journal, wait_until
 
 
 @case
@@ -83,9 +81,3 @@ def links_of_a_task_that_is_tried_again() -> Any:
     seen = ends(done, failed)
     wait_until(lambda: any(line["failed"] == failed.id for line in journal("clean_up")))
     return seen
-
-
-def journal(what: str) -> list[dict[str, Any]]:
-    """The lines of a kind the journal has by now."""
-    lines = [json.loads(line) for line in Path(os.environ["SHOP_JOURNAL"]).read_text().splitlines()]
-    return [line for line in lines if line["what"] == what]
