@@ -2,7 +2,7 @@
 
 Entry points of the group ``kernelq.api`` say where: ``signals = kernelq_plugins.signals.api`` makes a
 module, ``chain = kernelq_plugins.canvas:chain`` a name, ``Task.s = …`` an attribute of every task, ``KernelQ.Worker = …``
-one of every app. Nothing is looked up until it is asked for.
+one of every app. Nothing is imported until it is asked for.
 """
 
 from __future__ import annotations
