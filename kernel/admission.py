@@ -52,7 +52,7 @@ class Admit:
     def __call__(self, delivery: Delivery) -> Transition | tuple[Task[..., Any], Context]:
         """Admit a delivery: what to run, or how it ends unrun."""
         message = delivery.message
-        if isinstance(message, Undecodable):
+        if type(message) is Undecodable:
             return self._undecodable(delivery, message, DecodeError(message.reason))
         task = self._tasks.get(message.task)
         if task is None:
@@ -67,8 +67,8 @@ class Admit:
             args, kwargs, embed = self._decode(message)
         except (KernelQError, TypeError, ValueError) as error:
             return self._undecodable(delivery, message, error)
-        request = Context(message, args, kwargs, embed, delivery=delivery, hostname=self._hostname)
-        if self._plugins.heard("task_received"):
+        request = Context(message, args, kwargs, embed, delivery, self._hostname)
+        if "task_received" in self._plugins.ears:
             self._plugins.notify(
                 "task_received", app=self._app, message=message, delivery=delivery, hostname=self._hostname
             )
@@ -102,7 +102,7 @@ class Admit:
 
     def _expired(self, delivery: Delivery, message: Message, task: Task[..., Any]) -> Transition:
         log.warning("task %s[%s] expired before it could run", message.task, message.id)
-        if self._plugins.heard("task_revoked"):
+        if "task_revoked" in self._plugins.ears:
             request = Context(message, delivery=delivery, hostname=self._hostname)
             self._plugins.notify(
                 "task_revoked", app=self._app, task=task, request=request, terminated=False, signum=None, expired=True
@@ -126,13 +126,13 @@ class Admit:
         outcome = self._record.make(message, delivery.fence, state, error, reason)
         effects = self._record.effects(outcome)
         successors: tuple[Message, ...] = ()
-        if self._plugins.heard("advance"):
+        if "advance" in self._plugins.ears:
             ending = Ending(
                 message=message, delivery=delivery, verdict=verdict, state=state, value=error, outcome=outcome, task=task
             )  # fmt: skip
             successors, more = self._plugins.advance(self._app, ending)
             effects, successors = effects + more, self._plugins.prepared(self._app, successors)
-        if task is not None and state == states.FAILURE and self._plugins.heard("task_failure"):
+        if task is not None and state == states.FAILURE and "task_failure" in self._plugins.ears:
             request = Context(message, delivery=delivery, hostname=self._hostname)
             self._plugins.notify(
                 "task_failure", app=self._app, task=task, request=request, exception=error, einfo=ExceptionInfo(error)
@@ -156,7 +156,9 @@ def decode_body(
         raise InvalidTaskError(f"a body of {len(body):,} bytes, more than task_max_size ({limit:,})")
     if message.compression is not None:
         body = app.compressor(message.compression).decompress(body, limit)
-    match (app.serializers.get(message.content_type) or app.serializer(message.content_type)).loads(body):
-        case [list() as args, dict() as kwargs, (dict() | None) as embed]:
+    found = (app.serializers.get(message.content_type) or app.serializer(message.content_type)).loads(body)
+    if isinstance(found, (list, tuple)) and len(found) == 3:
+        args, kwargs, embed = found
+        if isinstance(args, list) and isinstance(kwargs, dict) and (embed is None or isinstance(embed, dict)):
             return args, kwargs, embed or {}
     raise InvalidTaskError("expected a body of [list, mapping, mapping]")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .task import Task
 
 
-class Context:
+class Context(msgspec.Struct, dict=True, weakref=True, eq=False):
     """One run of a task, under the names users know from Celery's request.
 
     Beside the attributes set here: every field of the message (`id`, `task`, `retries`, `eta`, `expires`, `root_id`,
@@ -28,26 +28,15 @@ class Context:
     nothing: what comes from the message is looked up when it is asked for.
     """
 
-    def __init__(
-        self,
-        message: Message | None = None,
-        args: Sequence[Any] = (),
-        kwargs: dict[str, Any] | None = None,
-        embed: dict[str, Any] | None = None,
-        *,
-        delivery: Delivery | None = None,
-        hostname: str | None = None,
-        called_directly: bool = False,
-    ) -> None:
-        self.message = message
-        self.args = args
-        self.kwargs: dict[str, Any] = {} if kwargs is None else kwargs
-        self.embed: dict[str, Any] = embed or {}
-        self.delivery = delivery
-        self.hostname = hostname
-        self.called_directly = called_directly
-        self.is_eager = False
-        self.children: list[Any] = []
+    message: Message | None = None
+    args: Sequence[Any] = ()
+    kwargs: dict[str, Any] = {}
+    embed: dict[str, Any] = {}
+    delivery: Delivery | None = None
+    hostname: str | None = None
+    called_directly: bool = False
+    is_eager: bool = False
+    children: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         # Comes here only for what is not set: what the message, the body's third part and the delivery tell.
@@ -103,15 +92,12 @@ _DERIVED: dict[str, Any] = {
 }
 
 
-class Frame:
+class Frame(msgspec.Struct, frozen=True, eq=False):
     """One entry of the stack of running tasks in this thread or coroutine."""
 
-    __slots__ = ("parent", "request", "task")
-
-    def __init__(self, task: Task[..., Any], request: Context, parent: Frame | None) -> None:
-        self.task = task
-        self.request = request
-        self.parent = parent
+    task: Task[..., Any]
+    request: Context
+    parent: Frame | None
 
 
 frames: ContextVar[Frame | None] = ContextVar("kernelq_frames", default=None)

@@ -10,10 +10,10 @@ import logging
 import time
 from collections.abc import Coroutine
 from contextvars import Token
-from dataclasses import dataclass
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from . import outcome as states
@@ -51,6 +51,10 @@ HANDLERS = {
 """The handlers of a task that want to see its end stored."""
 
 
+OF_RUN = ("track_started", "acks_late", "time_limit", "soft_time_limit")
+"""Options of a task that each run asks for."""
+
+
 class Abandoned(BaseException):
     """Raised inside a task by a quick stop: the message goes back as if it had never begun."""
 
@@ -68,8 +72,7 @@ class Committer(Protocol):
         """Write down that this delivery begins to run."""
 
 
-@dataclass(slots=True)
-class End:
+class End(msgspec.Struct, eq=False):
     """How a run ended: `value` is what was returned or raised."""
 
     state: str
@@ -79,8 +82,7 @@ class End:
     successors: tuple[Message, ...] = ()
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct, eq=False):
     """One run of a task that was admitted; `end` is set when it has ended."""
 
     task: Task[..., Any]
@@ -132,30 +134,31 @@ class Executor:
         Otherwise the transition to settle, or None when it is settled already.
         """
         admitted = self._admit(delivery)
-        if isinstance(admitted, Transition):
+        if type(admitted) is Transition:
             return admitted
         task, request = admitted
         if delivery.suspect:
             self._committer.mark_started(delivery)
-        if task.option("track_started"):
+        is_told, is_late, hard, soft = task.options(OF_RUN)
+        if is_told:
             self._record.started(task, request)  # first: a backend that is away is not the task's failure
-        acked = not task.option("acks_late")
-        if acked and not self._committer.commit(Transition(delivery=delivery)):
+        if not is_late and not self._committer.commit(Transition(delivery=delivery)):
             return None
         if self._tracker is not None:
-            hard, soft = task.limits(request)
-            self._tracker.started(delivery, soft, hard, acked=acked)
-        run = Run(task, request, delivery, acked, frames.set(Frame(task, request, frames.get())))
-        self._tell("task_prerun", task, request)
-        run.began = time.monotonic()
-        return run
+            if delivery.message.timelimit is not None:
+                hard, soft = task.limits(request)
+            self._tracker.started(delivery, soft, hard, acked=not is_late)
+        token = frames.set(Frame(task, request, frames.get()))
+        if "task_prerun" in self._plugins.ears:
+            self._tell("task_prerun", task, request)
+        return Run(task, request, delivery, not is_late, token, time.monotonic())
 
     def call(self, run: Run) -> Any:
         """Call the task's function: what it returns, a coroutine of an ``async def`` one."""
         task, request = run.task, run.request
-        if "before_start" in task.handlers:
+        if task.handlers and "before_start" in task.handlers:
             task.before_start(request.id, request.args, request.kwargs)
-        if self._plugins.heard("call_task"):
+        if "call_task" in self._plugins.ears:
             return self._plugins.call_task(app=self.app, task=task, request=request)
         call = task.run if task.is_plain else task
         return call(*request.args, **request.kwargs)
@@ -235,8 +238,9 @@ class Executor:
             waits = True
         if is_kept:  # else somebody else runs it now, and what they will see is not ours to tell
             self._announce(task, request, end, runtime)
-        state = states.REJECTED if end.reason == "rejected" else end.state
-        self._tell("task_postrun", task, request, retval=end.value, state=state)
+        if "task_postrun" in self._plugins.ears:
+            state = states.REJECTED if end.reason == "rejected" else end.state
+            self._tell("task_postrun", task, request, retval=end.value, state=state)
         return transition if waits else None
 
     def _transition(self, run: Run, end: End) -> Transition:
@@ -246,7 +250,7 @@ class Executor:
         outcome = self._record.outcome(task, request, end.state, end.value, end.reason)
         successors = end.successors
         effects: tuple[Effect, ...] = ()
-        if self._plugins.heard("advance") and request.message is not None:
+        if "advance" in self._plugins.ears and request.message is not None:
             children = len(request.children)
             ending = Ending(
                 message=request.message, delivery=delivery, verdict=end.verdict, state=end.state, value=end.value,
@@ -256,44 +260,47 @@ class Executor:
             successors += more
             if outcome is not None and len(request.children) > children:
                 outcome = replace(outcome, children=tuple(child.as_tuple() for child in request.children))
-        if not request.is_eager:
+        if successors and not request.is_eager:
             successors = self._plugins.prepared(self.app, successors)
         reason = (end.reason or "failed") if end.verdict is Verdict.DEAD else ""
         return Transition(
             delivery=delivery, verdict=end.verdict, reason=reason, successors=successors,
-            effects=self._record.effects(outcome) + effects,
+            effects=effects if outcome is None else self._record.effects(outcome) + effects,
         )  # fmt: skip
 
     def _announce(self, task: Task[..., Any], request: Context, end: End, runtime: float) -> None:
         """Call the task's handlers, tell the plugins, log; a handler that fails keeps nobody from being told."""
-        value, about = end.value, (request.id, request.args, request.kwargs)
+        value = end.value
         if end.state == states.SUCCESS:
-            self._handle(task, request, "on_success", value, *about)
-            self._tell("task_success", task, request, result=value, runtime=runtime)
+            self._handle(task, request, "on_success", (value,))
+            if "task_success" in self._plugins.ears:
+                self._tell("task_success", task, request, result=value, runtime=runtime)
             if log.isEnabledFor(logging.INFO):
                 text = safe_text(value, repr)[: task.resultrepr_maxsize]
                 log.info("task %s[%s] succeeded in %.6fs: %s", task.name, request.id, runtime, text)
-            self._handle(task, request, "after_return", end.state, value, *about, None)
+            self._handle(task, request, "after_return", (end.state, value), (None,))
         elif end.state == states.FAILURE:
             einfo, is_rejected = ExceptionInfo(value), end.reason == "rejected"
             if not is_rejected:
-                self._handle(task, request, "on_failure", value, *about, einfo)
+                self._handle(task, request, "on_failure", (value,), (einfo,))
             self._tell("task_failure", task, request, exception=value, einfo=einfo)
             self._log_failure(task, request, end)
             if not is_rejected:
-                self._handle(task, request, "after_return", end.state, value, *about, None)
+                self._handle(task, request, "after_return", (end.state, value), (None,))
         elif end.state == states.RETRY:
             einfo = ExceptionInfo(value)
-            self._handle(task, request, "on_retry", value.exc, *about, einfo)
+            self._handle(task, request, "on_retry", (value.exc,), (einfo,))
             self._tell("task_retry", task, request, reason=value, einfo=einfo)
             log.info("task %s[%s]: %s", task.name, request.id, safe_text(value))
         else:
             log.info("task %s[%s] %s: %s", task.name, request.id, end.state.lower(), safe_text(value))
 
-    def _handle(self, task: Task[..., Any], request: Context, handler: str, *args: Any) -> None:
+    def _handle(
+        self, task: Task[..., Any], request: Context, handler: str, what: tuple[Any, ...], more: tuple[Any, ...] = ()
+    ) -> None:
         if handler in task.handlers:
             try:
-                getattr(task, handler)(*args)
+                getattr(task, handler)(*what, request.id, request.args, request.kwargs, *more)
             except Abandoned:
                 raise
             except BaseException as error:  # noqa: BLE001  (its SystemExit too: the outcome is decided, and others are to run)

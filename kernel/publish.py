@@ -54,6 +54,9 @@ EMBEDDED = {"link": "callbacks", "link_error": "errbacks", "chain": "chain", "ch
 PROPERTIES = frozenset({"delivery_mode", "exchange_type", "mandatory"})
 """Options that are for the engine to understand."""
 
+OF_TASK = ("queue", "priority", "serializer", "compression")
+"""Options of a task that a call may leave out."""
+
 POLICY: Mapping[str, Any] = KERNEL_SETTINGS["task_publish_retry_policy"].default
 """What a retry policy leaves out is taken from here."""
 
@@ -125,7 +128,7 @@ class Publisher:
             raise TypeError(f"unknown option {unknown} in the call of {name} (known: {', '.join(sorted(OPTIONS))})")
         if known.route is not None:
             options = known.route(name, args, kwargs, options, task)
-        queue, priority, serializer_name, compression = known.defaults if task is None else task.defaults()
+        queue, priority, serializer_name, compression = known.defaults if task is None else task.options(OF_TASK)
         if options:
             serializer_name = options.get("serializer") or serializer_name
             compression = options.get("compression") or compression

@@ -55,8 +55,8 @@ class Recorder:
             state == states.SUCCESS or not task.option("store_errors_even_if_ignored")
         ):
             return None
-        claims = request.delivery.fence if request.delivery is not None else 0
-        children = tuple(child.as_tuple() for child in request.children)
+        claims = 0 if request.delivery is None else request.delivery.fence
+        children = tuple(child.as_tuple() for child in request.children) if request.children else ()
         return self.make(message, claims, state, value, reason, children)
 
     def make(
@@ -93,7 +93,7 @@ class Recorder:
             group_id=message.group,
             reply_to=message.reply_to,
             children=children,
-            extra={name: getattr(message, name) for name in self._extra},
+            extra={name: getattr(message, name) for name in self._extra} if self._extra else {},
         )
 
     def started(self, task: Task[..., Any], request: Context) -> None:

@@ -75,6 +75,8 @@ class Registry:
         self._manager.add_hookspecs(hooks)
         self._infos: dict[str, PluginInfo] = {}
         self._listeners: dict[str, list[Listener]] = {}
+        self.ears: frozenset[str] = frozenset()
+        """The hooks that somebody implements: a quick look before `notify` on the way of every task."""
         self.generation = 0
         """Grows with each plugin that comes or goes; whoever keeps what `heard` gave compares it."""
         self.failures: dict[str, int] = {}
@@ -134,9 +136,9 @@ class Registry:
             raise PluginConflict(f"plugin {name!r} is registered already")
         implemented = self._checked(plugin, name)
         self._manager.register(plugin, name)
-        self._changed()
         doc = inspect.getdoc(plugin) or ""
         self._infos[name] = PluginInfo(name=name, module=module, version=version, hooks=implemented, doc=doc)
+        self._changed()
         return name
 
     def unregister(self, name: str) -> None:
@@ -144,11 +146,12 @@ class Registry:
         if not self.has(name):
             raise PluginError(f"no plugin {name!r} is registered{nearest(name, self._infos)}")
         self._manager.unregister(name=name)
-        self._changed()
         del self._infos[name]
+        self._changed()
 
     def _changed(self) -> None:
         self.generation += 1
+        self.ears = frozenset(hook for info in self._infos.values() for hook in info.hooks)
         self._listeners = {}  # a new one: a thread in `heard` may be filling the old
 
     def has(self, name: str) -> bool:
@@ -190,13 +193,13 @@ class Registry:
 
     def prepared(self, app: KernelQ, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Messages that are published together with the end of an attempt, as the plugins want them."""
-        if messages and self.heard("before_task_publish"):
+        if messages and "before_task_publish" in self.ears:
             return tuple(self.before_publish(app, message, {}) for message in messages)
         return messages
 
     def published(self, app: KernelQ, messages: Iterable[Message]) -> None:
         """Tell of messages that the broker has accepted."""
-        if self.heard("after_task_publish"):
+        if "after_task_publish" in self.ears:
             for message in messages:
                 self.notify("after_task_publish", app=app, message=message)
 

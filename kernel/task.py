@@ -92,7 +92,7 @@ class Task(TaskMethods[P, R]):
     check: Callable[..., object] | None = None
     """Called with the arguments of each call before it is published; raises `TypeError` when they do not fit."""
 
-    _resolved: dict[str, Any]
+    _resolved: dict[str | tuple[str, ...], Any]
     _generation = -1
 
     @classmethod
@@ -202,11 +202,11 @@ class Task(TaskMethods[P, R]):
             found = self.app.conf[_SETTINGS.get(name, f"task_{name}")] if value is None else value
             return self._resolved.setdefault(name, found)
 
-    def defaults(self) -> tuple[str, int, str, str | None]:
-        """(queue, priority, serializer, compression) of a call that says nothing of them."""
-        if self._generation != self.app.conf.layers.generation or "*" not in self._resolved:
-            self._resolved["*"] = tuple(map(self.option, ("queue", "priority", "serializer", "compression")))
-        return self._resolved["*"]  # type: ignore[no-any-return]  # it holds values of all kinds
+    def options(self, names: tuple[str, ...]) -> tuple[Any, ...]:
+        """Several options at once, looked up at once: for what is asked at each call or run."""
+        if self._generation != self.app.conf.layers.generation or names not in self._resolved:
+            self._resolved[names] = tuple(map(self.option, names))
+        return self._resolved[names]  # type: ignore[no-any-return]  # it holds values of all kinds
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__.get("_resolved", {}).clear()

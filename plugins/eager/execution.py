@@ -34,7 +34,8 @@ class AdmitHere(Admit):
         args, kwargs, embed = self._decode(message)
         request = Context(message, args, kwargs, embed, delivery=delivery, hostname=self._hostname)
         about = {**request.delivery_info, "is_eager": True}
-        vars(request).update(self._extra, is_eager=True, delivery_info=about)
+        request.is_eager = True
+        vars(request).update(self._extra, delivery_info=about)
         return self._task, request
 
 
