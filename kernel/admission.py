@@ -52,7 +52,7 @@ class Admit:
     def __call__(self, delivery: Delivery) -> Transition | tuple[Task[..., Any], Context]:
         """Admit a delivery: what to run, or how it ends unrun."""
         message = delivery.message
-        if type(message) is Undecodable:
+        if isinstance(message, Undecodable):
             return self._undecodable(delivery, message, DecodeError(message.reason))
         task = self._tasks.get(message.task)
         if task is None:

@@ -134,7 +134,7 @@ class Executor:
         Otherwise the transition to settle, or None when it is settled already.
         """
         admitted = self._admit(delivery)
-        if type(admitted) is Transition:
+        if isinstance(admitted, Transition):
             return admitted
         task, request = admitted
         if delivery.suspect:
@@ -145,7 +145,7 @@ class Executor:
         if not is_late and not self._committer.commit(Transition(delivery=delivery)):
             return None
         if self._tracker is not None:
-            if delivery.message.timelimit is not None:
+            if request.message is not None and request.message.timelimit is not None:
                 hard, soft = task.limits(request)
             self._tracker.started(delivery, soft, hard, acked=not is_late)
         token = frames.set(Frame(task, request, frames.get()))
