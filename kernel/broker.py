@@ -131,6 +131,13 @@ class Consumer(ABC):
             BrokerUnavailable: nothing is known; settling again later is safe.
         """
 
+    def exchange(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Transition], list[Delivery]]:
+        """`settle`, then `fetch` up to `limit` without waiting, in one round trip: (refused, taken).
+
+        Optional: by itself it takes nothing, and who wants more fetches. When only the fetch fails it takes nothing.
+        """
+        return self.settle(transitions), []
+
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:
         """Write down that these begin to run, so that a crash is charged to the right ones.
 

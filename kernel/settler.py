@@ -42,29 +42,37 @@ class Settler:
         Raises:
             BrokerUnavailable, BrokerFull, BackendUnavailable: nothing is known; settling again later is safe.
         """
+        return self.exchange(transitions, 0)[0]
+
+    def exchange(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Delivery], list[Delivery]]:
+        """`settle`, and take up to `limit` new deliveries if the engine can do both at once: (refused, taken)."""
         try:
-            refused = self._settle(transitions)
+            refused, taken = self._settle(transitions, limit)
         except (BrokerUnavailable, BrokerFull, BackendUnavailable):
             raise
         except Exception as error:
             if len(transitions) > 1:
-                return [refused for transition in transitions for refused in self.settle([transition])]
+                return [refused for transition in transitions for refused in self.settle([transition])], []
             log.exception("cannot settle %s; it goes to the dead letters", transitions[0].delivery.message)
             dead = Transition(
                 delivery=transitions[0].delivery, verdict=Verdict.DEAD, reason=f"unsettleable: {safe_text(error)}"
             )
-            return self._report([each.delivery for each in self._consumer.settle([dead])])
-        lost = {id(delivery) for delivery in refused}
-        kept = [each for each in transitions if each.successors and id(each.delivery) not in lost]
+            return self._report([each.delivery for each in self._consumer.settle([dead])]), []
+        kept = [each for each in transitions if each.successors]
         if kept:
+            lost = {id(delivery) for delivery in refused}
+            kept = [each for each in kept if id(each.delivery) not in lost]
             self._app.plugins.published(self._app, (message for each in kept for message in each.successors))
-        return self._report(refused)
+        return self._report(refused), taken
 
-    def _settle(self, transitions: Sequence[Transition]) -> list[Delivery]:
+    def _settle(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Delivery], list[Delivery]]:
         lost: list[Delivery] = []
         if not all(self._is_shared(effect) for transition in transitions for effect in transition.effects):
             transitions, lost = self._settle_apart(transitions)
-        return lost + [transition.delivery for transition in self._consumer.settle(transitions)]
+        refused, taken = (
+            self._consumer.exchange(transitions, limit) if limit else (self._consumer.settle(transitions), [])
+        )
+        return lost + [transition.delivery for transition in refused], taken
 
     def detached(self, successors: Sequence[Message], effects: Sequence[Effect]) -> None:
         """Do what an attempt caused whose delivery was acknowledged before it ran."""

@@ -81,17 +81,10 @@ class RedisBackend(Backend):
         return {task_id: value[_HEADER:] for task_id, value in zip(listed, values, strict=True) if value is not None}
 
     def _args(self, outcome: Outcome) -> list[Word]:
-        key = self._key(outcome.id)
-        args: list[Word] = [
-            key,
-            key,
-            "1" if outcome.state == SUCCESS else "0",
-            f"{outcome.fence:016d}",
-            pack_outcome(outcome),
-        ]
-        if outcome.ttl is not None:
-            args.append(max(1, int(outcome.ttl * 1000)))
-        return args
+        value = b"%d%016d%b" % (outcome.state == SUCCESS, outcome.fence, pack_outcome(outcome))
+        if outcome.ttl is None:
+            return [self._key(outcome.id), value]
+        return [self._key(outcome.id), value, max(1, int(outcome.ttl * 1000))]
 
     def _key(self, task_id: str) -> str:
         return self._space.key(f"result:{task_id}")

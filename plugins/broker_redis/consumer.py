@@ -90,11 +90,11 @@ class RedisConsumer(Consumer):
         if not deliveries:
             return []
         tags: list[Tag] = [delivery.tag for delivery in deliveries]
-        tokens = self._space.call("HMGET", self._space.key(f"held:{self.id}"), *(tag.key for tag in tags))
+        tokens = self._space.call("HMGET", self._space.key(f"held:{self.id}"), *(key for key, _ in tags))
         return [
             delivery
-            for delivery, tag, token in zip(deliveries, tags, tokens, strict=True)
-            if tag.token == token
+            for delivery, (_, token), found in zip(deliveries, tags, tokens, strict=True)
+            if token == found
         ]  # fmt: skip
 
     def wake(self) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NewType
 
 from kernelq.contracts import Delivery, Message, pack, unpack
 from kernelq.redis import Word
 
 
-class Tag(NamedTuple):
-    """What names a delivery to the scripts: the message's key and the token of this handing-out."""
+Tag = NewType("Tag", tuple[bytes, bytes])
+"""What names a delivery to the scripts: the message's key and the token of this handing-out."""
 
-    key: bytes
-    token: bytes
+_NEVER = (0, False)
+"""Crashes and suspicion of what was not handed out before."""
 
 
 def runs_of(messages: Iterable[Message]) -> list[list[Word]]:
@@ -30,24 +30,22 @@ def deliveries_of(
     keys: Sequence[bytes], tokens: Sequence[bytes], blobs: Sequence[Any], marks: Sequence[int]
 ) -> list[Delivery]:
     """What was handed out, see ``deliveries.lua``."""
-    came_back = {marks[i]: (marks[i + 1], marks[i + 2]) for i in range(0, len(marks), 3)}
-    return [
-        _delivery(Tag(key, token), blob, came_back.get(i, (0, 0)))
-        for i, (key, token, blob) in enumerate(zip(keys, tokens, blobs, strict=True))
-    ]
-
-
-def _delivery(tag: Tag, blob: bytes | None, history: tuple[int, int]) -> Delivery:
-    fence, _, _, queue = tag.token.split(b":", 3)
-    crashes, suspect = history
-    return Delivery(
-        message=unpack(blob or b""),
-        queue=queue.decode(),
-        tag=tag,
-        fence=int(fence),
-        crashes=crashes,
-        suspect=bool(suspect),
-    )
+    came_back = {keys[marks[i]]: (marks[i + 1], bool(marks[i + 2])) for i in range(0, len(marks), 3)}
+    deliveries = []
+    for key, token, blob in zip(keys, tokens, blobs, strict=True):
+        fence, _, _, queue = token.split(b":", 3)
+        crashes, suspect = came_back.get(key, _NEVER) if came_back else _NEVER
+        deliveries.append(
+            Delivery(
+                message=unpack(blob or b""),
+                queue=queue.decode(),
+                tag=Tag((key, token)),
+                fence=int(fence),
+                crashes=crashes,
+                suspect=suspect,
+            )
+        )
+    return deliveries
 
 
 def _sort(message: Message) -> tuple[str, int, float | None]:

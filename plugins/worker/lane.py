@@ -131,10 +131,11 @@ class SoloLane:
             self._busy.set()
             begun = time.monotonic()
             done = self._drain()
-            self._flush()
-            self._busy.clear()
             if done:
                 self._learn((time.monotonic() - begun) / done)
+            self._flush(0 if self._stop else self._limit())
+            if not self._waiting:
+                self._busy.clear()
 
     def _drain(self) -> int:
         """Run what waits; return how many ran."""
@@ -196,14 +197,15 @@ class SoloLane:
             assert self._consumer is not None
             self._consumer.mark_started([delivery])
 
-    def _flush(self) -> None:
+    def _flush(self, limit: int = 0) -> None:
+        """Settle what is done; with a `limit`, on the loop's thread, take that many more if both is one round trip."""
         with self._settling:
             taken = self._held.take()
             if not taken:
                 return
             assert self._settler is not None
             try:
-                self._settler.settle(taken)
+                self._waiting.extend(self._settler.exchange(taken, limit)[1])
             except BaseException:  # it goes on; nothing that is done may be forgotten
                 self._held.put_back(taken)  # settled again once the engine is back
                 raise

@@ -1,27 +1,25 @@
 -- Store one outcome, unless what is stored may not be replaced; tells who waits. The body of a function of `args`:
---   args[1] key   [2] channel   [3] "1" for a SUCCESS, else "0"   [4] fence, 16 digits   [5] outcome, packed
---   [6] milliseconds to keep it, or nothing: for ever
--- Stored is the flag, the fence, and the outcome.
+--   args[1] key, and the channel of those who wait   [2] what is stored: "1" for a SUCCESS, else "0"; the fence, 16 digits;
+--   the outcome, packed   [3] milliseconds to keep it, or nothing: for ever
 
-local key, flag, fence = args[1], args[3], args[4]
-local value = flag .. fence .. args[5]
+local key, value, ttl = args[1], args[2], args[3]
 
 -- Most outcomes are the first of their task.
 local is_first
-if args[6] then
-  is_first = redis.call('SET', key, value, 'PX', args[6], 'NX')
+if ttl then
+  is_first = redis.call('SET', key, value, 'PX', ttl, 'NX')
 else
   is_first = redis.call('SET', key, value, 'NX')
 end
 if not is_first then
   local stored = redis.call('GETRANGE', key, 0, 16)
-  if string.sub(stored, 1, 1) == '1' or tonumber(string.sub(stored, 2)) > tonumber(fence) then
+  if string.sub(stored, 1, 1) == '1' or tonumber(string.sub(stored, 2)) > tonumber(string.sub(value, 2, 17)) then
     return
   end
-  if args[6] then
-    redis.call('SET', key, value, 'PX', args[6])
+  if ttl then
+    redis.call('SET', key, value, 'PX', ttl)
   else
     redis.call('SET', key, value)
   end
 end
-redis.call('PUBLISH', args[2], '')
+redis.call('PUBLISH', key, '')

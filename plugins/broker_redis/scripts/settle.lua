@@ -1,11 +1,13 @@
 -- Carry out the ends of attempts; nothing is done of one whose delivery the consumer does not hold under its token.
---   ARGV[2] consumer   [3] number of this settlement   [4] how many plain acks; then key and token of each
+--   ARGV[2] consumer   [3] number of this settlement   [4] number of groups of acks, and of each group:
+--     how many acks, which fragment (0: none), its database, number of arguments of each; then all keys, all tokens,
+--     and the arguments of one after the other
 --   then for every other transition:
 --     key, token, verdict (A R P C D), delay in seconds, reason,
 --     number of runs of successors, the runs (see `read_run`),
 --     number of effects, and of each: which fragment, database, number of arguments, arguments
 -- `fragments` are functions that stores brought, see engine_redis/contract.py. They come before this text.
--- Returns the positions of the refused ones, from 0: plain acks first, then the others.
+-- Returns the positions of the refused ones, from 0: acks in groups first, then the others.
 
 local id, number = ARGV[2], ARGV[3]
 local consumer, held_by_me = P .. 'consumer:' .. id, P .. 'held:' .. id
@@ -22,15 +24,45 @@ if ARGV[1] == '1' then
   end
 end
 
-local plain, now = tonumber(ARGV[4]), time()
-local keys, tokens, at = {}, {}, {}
-local i = 5
-for n = 1, plain do
-  keys[n], tokens[n] = ARGV[i], ARGV[i + 1]
-  i = i + 2
+local now = time()
+local acked, refused, settled, position = {}, {}, {}, 0
+
+-- What we hold of the keys in ARGV from `first` to `last`.
+local function holds_of(first, last)
+  local found = call('HMGET', held_by_me, unpack(ARGV, first, min(last, first + 3999)))
+  for i = first + 4000, last, 4000 do
+    for _, hold in ipairs(call('HMGET', held_by_me, unpack(ARGV, i, min(last, i + 3999)))) do
+      found[#found + 1] = hold
+    end
+  end
+  return found
+end
+
+-- The groups, each with where its arguments begin and which of its acks are refused.
+local groups, i = {}, 5
+for g = 1, tonumber(ARGV[4]) do
+  local size, first = tonumber(ARGV[i]), i + 4
+  local group = { size = size, fragment = tonumber(ARGV[i + 1]), db = ARGV[i + 2], width = tonumber(ARGV[i + 3]),
+    args = first + 2 * size, refused = {} }
+  local holds = holds_of(first, first + size - 1)
+  for n = 1, size do
+    local key = ARGV[first + n - 1]
+    if holds[n] == ARGV[first + size + n - 1] and not settled[key] then
+      settled[key] = true
+      acked[#acked + 1] = key
+    else
+      group.refused[n] = true
+      refused[#refused + 1] = position
+    end
+    position = position + 1
+  end
+  groups[g] = group
+  i = group.args + size * group.width
 end
 
 -- Where the arguments of each of the others begin; what lies between is read when it is known to be accepted.
+local keys, tokens, at = {}, {}, {}
+
 local function skip_runs(i)
   local runs = tonumber(ARGV[i])
   i = i + 1
@@ -55,23 +87,21 @@ while ARGV[i] do
   i = skip_effects(skip_runs(i + 5))
 end
 
-local holds = all_of('HMGET', held_by_me, keys)
-local gone, forgotten, refused, settled = {}, {}, {}, {}
-for n = 1, #keys do
-  if holds[n] == tokens[n] and not settled[keys[n]] then
-    settled[keys[n]] = true
-    gone[#gone + 1] = keys[n]
-    local verdict = at[n] and ARGV[at[n]] or 'A'
-    if verdict == 'A' then
-      forgotten[#forgotten + 1] = keys[n]
+local gone, forgotten = {}, acked
+if #keys > 0 then
+  local holds = all_of('HMGET', held_by_me, keys)
+  for n = 1, #keys do
+    if holds[n] == tokens[n] and not settled[keys[n]] then
+      settled[keys[n]] = true
+      gone[#gone + 1] = keys[n]
+    else
+      refused[#refused + 1] = position + n - 1
+      at[n] = nil
     end
-  else
-    refused[#refused + 1] = n - 1
-    at[n] = nil
   end
 end
 
-if #gone == 0 then
+if #gone + #acked == 0 then
   return refused
 end
 write_though_full()
@@ -86,19 +116,34 @@ local function select_db(db)
   end
 end
 
+local function keep(follow)
+  for j = 1, follow and #follow or 0 do
+    successors[#successors + 1] = follow[j]
+  end
+end
+
 local function run_effects(i)
   for _ = 1, tonumber(ARGV[i]) do
     local fragment, db, size = fragments[tonumber(ARGV[i + 1])], ARGV[i + 2], tonumber(ARGV[i + 3])
     select_db(db)
-    local follow = fragment({ unpack(ARGV, i + 4, i + 3 + size) })
-    for j = 1, follow and #follow or 0 do
-      successors[#successors + 1] = follow[j]
-    end
+    keep(fragment({ unpack(ARGV, i + 4, i + 3 + size) }))
     i = i + 3 + size
   end
 end
 
-for n = plain + 1, #keys do
+for _, group in ipairs(groups) do
+  local fragment, width, at = fragments[group.fragment], group.width, group.args
+  if fragment then
+    select_db(group.db)
+    for n = 1, group.size do
+      if not group.refused[n] then
+        keep(fragment({ unpack(ARGV, at, at + width - 1) }))
+      end
+      at = at + width
+    end
+  end
+end
+for n = 1, #keys do
   if at[n] then
     local j = at[n] + 4
     for _ = 1, tonumber(ARGV[j - 1]) do
@@ -109,6 +154,7 @@ for n = plain + 1, #keys do
 end
 select_db(HOME)
 
+spread('HDEL', held_by_me, acked)
 spread('HDEL', held_by_me, gone)
 
 local freed = {}
@@ -137,14 +183,16 @@ local function bury(key, token, reason)
   forgotten[#forgotten + 1] = key
 end
 
-for n = plain + 1, #keys do
+for n = 1, #keys do
   if at[n] then
     local verdict, delay, reason = ARGV[at[n]], tonumber(ARGV[at[n] + 1]), ARGV[at[n] + 2]
     if verdict == 'D' then
       bury(keys[n], tokens[n], reason)
     elseif verdict == 'P' and delay > 0 then
       park(keys[n], tokens[n], delay)
-    elseif verdict ~= 'A' then
+    elseif verdict == 'A' then
+      forgotten[#forgotten + 1] = keys[n]
+    else
       free(put_back(keys[n], tokens[n], verdict == 'C' and 1 or 0))
     end
   end
