@@ -9,7 +9,6 @@ from typing import Any, NewType
 from kernelq.contracts import Delivery, Message, pack, unpack
 from kernelq.redis import Word
 
-
 Tag = NewType("Tag", tuple[bytes, bytes])
 """What names a delivery to the scripts: the message's key and the token of this handing-out."""
 
