@@ -17,6 +17,11 @@ class Tag(NamedTuple):
     token: bytes
 
 
+def words_of(message: Message) -> tuple[Word, ...]:
+    """One message without eta; see ``publish_one.lua``."""
+    return message.queue, _level(message), message.key, pack(message)
+
+
 def runs_of(messages: Iterable[Message]) -> list[list[Word]]:
     """Messages as runs of equal queue, priority and eta, in order; see ``read_run`` in ``common.lua``."""
     runs = []
@@ -51,4 +56,8 @@ def _delivery(tag: Tag, blob: bytes | None, history: tuple[int, int]) -> Deliver
 
 
 def _sort(message: Message) -> tuple[str, int, float | None]:
-    return message.queue, min(max(message.priority, 0), 9), message.eta
+    return message.queue, _level(message), message.eta
+
+
+def _level(message: Message) -> int:
+    return min(max(message.priority, 0), 9)
