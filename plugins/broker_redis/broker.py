@@ -12,7 +12,7 @@ from kernelq.redis import RedisEngine
 from . import scripts
 from .consumer import RedisConsumer
 from .examination import examine
-from .parcels import runs_of
+from .parcels import runs_of, words_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -47,8 +47,10 @@ class RedisBroker(Broker):
         self._unanswered: dict[str, int] = {}
 
     def publish(self, messages: Sequence[Message]) -> None:
-        if messages:
-            # Not by itself a second time: who publishes looks first whether a worker was quicker than the lost answer.
+        # Not by itself a second time: who publishes looks first whether a worker was quicker than the lost answer.
+        if len(messages) == 1 and messages[0].eta is None:
+            self.space.run(scripts.PUBLISH_ONE, words_of(messages[0]), may_repeat=False)
+        elif messages:
             self.space.run(scripts.PUBLISH, list(chain.from_iterable(runs_of(messages))), may_repeat=False)
 
     def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> RedisConsumer:

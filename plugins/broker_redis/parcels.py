@@ -16,6 +16,11 @@ _NEVER = (0, False)
 """Crashes and suspicion of what was not handed out before."""
 
 
+def words_of(message: Message) -> tuple[Word, ...]:
+    """One message without eta; see ``publish_one.lua``."""
+    return message.queue, _level(message), message.key, pack(message)
+
+
 def runs_of(messages: Iterable[Message]) -> list[list[Word]]:
     """Messages as runs of equal queue, priority and eta, in order; see ``read_run`` in ``common.lua``."""
     runs = []
@@ -48,4 +53,8 @@ def deliveries_of(
 
 
 def _sort(message: Message) -> tuple[str, int, float | None]:
-    return message.queue, min(max(message.priority, 0), 9), message.eta
+    return message.queue, _level(message), message.eta
+
+
+def _level(message: Message) -> int:
+    return min(max(message.priority, 0), 9)

@@ -14,10 +14,14 @@ def _read(name: str) -> str:
     return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
 
 
+_COMMON = _read("places") + _read("common")
+
+
 def _script(*names: str) -> Script:
-    return Script(*(_read(name) for name in ("common", *names)))
+    return Script(_COMMON, *map(_read, names))
 
 
+PUBLISH_ONE = Script(_read("places"), _read("publish_one"))
 PUBLISH = _script("publish")
 CLAIM = _script("deliveries", "claim")
 TAKE_OVER = _script("deliveries", "take_over")
@@ -35,4 +39,4 @@ FORGET_DEAD = _script("forget_dead")
 def settle_script(fragments: tuple[Fragment, ...], db: int) -> Script:
     """The script that settles and runs these fragments, of a broker whose keys are in database `db`."""
     bodies = ",\n".join(f"function(args)\n{fragment.body}\nend" for fragment in fragments)
-    return Script(f"local HOME = '{db}'\nlocal fragments = {{\n{bodies}\n}}", _read("common"), _read("settle"))
+    return Script(f"local HOME = '{db}'\nlocal fragments = {{\n{bodies}\n}}", _COMMON, _read("settle"))

@@ -46,6 +46,6 @@ is gone without a word. A forked child makes its own.
 What it does not do: run on Redis older than 6.2; keep what a failover of the server loses (replication is asynchronous: what
 was accepted in the last moment may be gone); use more than one node for one prefix.
 
-Parts: `contract` (what broker and stores see: `kernelq.redis`), `address` (URLs), `clients` (connections), `engine` (calls), `errors`
-(the border), `bell` (the subscription).
+Parts: `contract` (what broker and stores see: `kernelq.redis`), `address` (URLs), `clients` (clients of redis-py, which make the connections),
+`wires` (calls on them), `engine` (what is sent again), `errors` (the border), `bell` (the subscription).
 """

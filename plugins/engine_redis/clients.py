@@ -54,6 +54,14 @@ def make_client(address: Address, options: Mapping[str, Any], *, db: int, connec
     return _library.Redis.from_pool(pool)  # so that closing the client closes the pool
 
 
+def make_connection(client: Any) -> Any:
+    """An open connection of redis-py that is in no pool, to the server of a client that has but one."""
+    pool = client.connection_pool
+    connection = pool.connection_class(**pool.connection_kwargs)
+    connection.connect()
+    return connection
+
+
 def make_subscriber(client: Any, key: str) -> Any:
     """A connection of redis-py, not yet open and in no pool, to the server that has `key`."""
     if isinstance(client, _library.RedisCluster):

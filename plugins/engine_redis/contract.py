@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Word = str | bytes | int | float
 """An argument of a command."""
@@ -38,6 +38,15 @@ class Script:
     def sha(self) -> str:
         """What the server calls it."""
         return hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+class Call(NamedTuple):
+    """One of the calls of `Space.run_many`; each field as in `Space.run`."""
+
+    script: Script
+    args: Sequence[Word] = ()
+    repeated: bool = False
+    may_repeat: bool = True
 
 
 class Fragment:
@@ -69,6 +78,14 @@ class Space(Protocol):
 
         Raises:
             BrokerUnavailable, BrokerRefused, BrokerFull, BrokerError: as their names say.
+        """
+
+    def run_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts, in order, in one round trip; what each answered, or the error that `run` would raise.
+
+        They are no transaction: one that fails keeps none from running, and others may run in between. When the connection
+        breaks, those that were answered are done; the others are sent once more together, ARGV[1] being "1", but for those
+        that may not be repeated. One the server had forgotten is carried out after the others.
         """
 
     def call(self, *words: Word) -> Any:

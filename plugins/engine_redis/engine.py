@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
-from kernelq.contracts import Engine, ImproperlyConfigured
+from kernelq.contracts import BrokerError, Engine, ImproperlyConfigured
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from .address import parse
 from .bell import Bell, Ear
-from .clients import make_client, make_subscriber
-from .contract import Ring, Script, Word
-from .errors import broker_errors, may_be_sent_again
+from .clients import HEALTH_CHECK_INTERVAL, MAX_CONNECTIONS, make_client, make_connection, make_subscriber
+from .contract import Call, Ring, Script, Word
+from .errors import ERRORS, broker_errors, may_be_sent_again, translate
 from .space import ALIASES, RedisSpace, prefix_of
+from .wires import ThroughLibrary, Wires, can_be_bare
 
 log = logging.getLogger(__name__)
 
@@ -72,31 +74,37 @@ class RedisEngine(Engine):
         self, db: int, script: Script, prefix: str, args: Sequence[Word], *, repeated: bool, may_repeat: bool
     ) -> Any:
         """Run a script in a database; see `kernelq.redis.Space.run`."""
-        with broker_errors(self.where):
-            try:
-                return self._run(db, script, prefix, "1" if repeated else "0", args)
-            except RedisConnectionError as error:
-                if not may_repeat or not may_be_sent_again(error):
-                    raise
-                log.debug("sending a script again after %s", error)
-            return self._run(db, script, prefix, "1", args)
+        wires = self._wires.get(db) or self._connect(db)
+        try:
+            return wires.ask(("EVALSHA", script.sha, 1, prefix, "1" if repeated else "0", *args))
+        except ERRORS as error:
+            first = error  # its name ends with the clause
+        [answer] = self._run_again(db, prefix, [Call(script, args, repeated, may_repeat)], [first])
+        if isinstance(answer, BrokerError):
+            raise answer from answer.__cause__
+        return answer
 
-    def call(self, db: int, *words: Word, **how: Any) -> Any:
+    def run_many(self, db: int, prefix: str, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts in a database, in one round trip; see `kernelq.redis.Space.run_many`."""
+        return self._run_again(db, prefix, calls, self._send(db, prefix, calls))
+
+    def call(self, db: int, *words: Word) -> Any:
         """Run a command in a database; see `kernelq.redis.Space.call`."""
         with broker_errors(self.where):
             try:
-                return self._client(db).execute_command(*words, **how)
+                return self._connect(db).ask(words)
             except RedisConnectionError as error:
                 if not may_be_sent_again(error):
                     raise
-            return self._client(db).execute_command(*words, **how)
+            return self._connect(db).ask(words)
 
-    def on_node_of(self, key: str, db: int) -> dict[str, Any]:
-        """What a command without a key needs to be sent to the server that has `key`."""
-        if self._address.kind != "cluster":
-            return {}
+    def tell(self, db: int, key: str, *words: Word) -> Any:
+        """What the server that has `key` says of itself, as the library puts it."""
         with broker_errors(self.where):
-            return {"target_nodes": self._client(db).get_node_from_key(key)}
+            wires, client = self._connect(db), self._client(db)
+            if self._address.kind == "cluster":
+                return client.execute_command(*words, target_nodes=client.get_node_from_key(key))
+            return wires.ask_library(client, words)
 
     @property
     def where(self) -> str:
@@ -105,9 +113,11 @@ class RedisEngine(Engine):
 
     def close(self) -> None:
         with self._lock:
-            clients, bell = self._clients, self._bell
+            clients, all_wires, bell = self._clients, self._wires, self._bell
             self._start()
         bell.close()
+        for wires in all_wires.values():
+            wires.close()
         for client in clients.values():
             client.close()
 
@@ -118,6 +128,7 @@ class RedisEngine(Engine):
     def _start(self) -> None:
         self._lock = threading.RLock()
         self._clients: dict[int, Any] = {}
+        self._wires: dict[int, Wires | ThroughLibrary] = {}
         self._bell = Bell(self._make_subscriber, self.where)
 
     def _client(self, db: int) -> Any:
@@ -135,12 +146,57 @@ class RedisEngine(Engine):
         db = next(iter(self._clients), self._address.db)
         return make_subscriber(self._client(db), self._prefix or "")
 
-    def _run(self, db: int, script: Script, prefix: str, repeated: str, args: Sequence[Word]) -> Any:
-        client = self._client(db)
+    def _connect(self, db: int) -> Wires | ThroughLibrary:
+        wires = self._wires.get(db)
+        if wires is None:
+            client = self._client(db)
+            with self._lock:
+                wires = self._wires.get(db)
+                if wires is None:
+                    is_bare = self._address.kind in ("server", "socket") and can_be_bare()
+                    wires = self._bare(client) if is_bare else ThroughLibrary(client)
+                    self._wires[db] = wires
+        return wires
+
+    def _bare(self, client: Any) -> Wires:
+        return Wires(
+            partial(make_connection, client),
+            most=self._options.get("max_connections", MAX_CONNECTIONS),
+            patience=self.connect_timeout,
+            ping_after=self._options.get("health_check_interval", HEALTH_CHECK_INTERVAL),
+        )
+
+    def _run_again(self, db: int, prefix: str, calls: Sequence[Call], answers: list[Any]) -> list[Any]:
+        """Answers, after what was not carried out, or perhaps not, was sent again; errors among them are ours."""
+        self._load(db, prefix, calls, answers)
+        lost = [i for i, answer in enumerate(answers) if calls[i].may_repeat and may_be_sent_again(answer)]
+        if lost:
+            log.debug("sending %d scripts again after %s", len(lost), answers[lost[0]])
+            repeated = [calls[i]._replace(repeated=True) for i in lost]
+            again = self._send(db, prefix, repeated)
+            self._load(db, prefix, repeated, again)
+            for i, answer in zip(lost, again, strict=True):
+                answers[i] = answer
+        return [_ours(answer, self.where) if isinstance(answer, Exception) else answer for answer in answers]
+
+    def _load(self, db: int, prefix: str, calls: Sequence[Call], answers: list[Any]) -> None:
+        """Send those of which a server, new or told to forget, knew nothing once more, with their text."""
+        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            loaded = self._send(db, prefix, [calls[i] for i in unknown], is_known=False)
+            for i, answer in zip(unknown, loaded, strict=True):
+                answers[i] = answer
+
+    def _send(self, db: int, prefix: str, calls: Sequence[Call], *, is_known: bool = True) -> list[Any]:
+        commands: list[Sequence[Word]] = [
+            (*(("EVALSHA", call.script.sha) if is_known else ("EVAL", call.script.source)),
+             1, prefix, "1" if call.repeated else "0", *call.args)
+            for call in calls
+        ]  # fmt: skip
         try:
-            return client.execute_command("EVALSHA", script.sha, 1, prefix, repeated, *args)
-        except NoScriptError:  # a new server, or one that was told to forget
-            return client.execute_command("EVAL", script.source, 1, prefix, repeated, *args)
+            return self._connect(db).ask_many(commands)
+        except ERRORS as error:
+            return [error] * len(calls)
 
     def _take_options(self, given: Mapping[str, Any]) -> None:
         master = given.get("master")
@@ -159,6 +215,12 @@ class RedisEngine(Engine):
                 f"broker and backend on the cluster at {self.where} must share the first part of their keys, got {self._prefix!r} "
                 f"and {prefix!r}: only one slot can change together; give both one prefix with one {{tag}}"
             )
+
+
+def _ours(error: Exception, where: str) -> Exception:
+    ours = translate(error, where)
+    ours.__cause__ = error
+    return ours
 
 
 def _tag(prefix: str) -> str:

@@ -31,13 +31,16 @@ _AWAY = (
     OSError,
 )
 
+ERRORS = (library.RedisError, library.RedisClusterException, OSError)
+"""What redis-py raises."""
+
 
 @contextmanager
 def broker_errors(where: str) -> Iterator[None]:
     """A block whose errors of the library leave it as ours, naming the server."""
     try:
         yield
-    except (library.RedisError, library.RedisClusterException, OSError) as error:
+    except ERRORS as error:
         raise translate(error, where) from error
 
 
@@ -61,7 +64,7 @@ def translate(error: Exception, where: str) -> BrokerError:
     return BrokerError(f"the Redis at {where} answered: {text}")
 
 
-def may_be_sent_again(error: Exception) -> bool:
+def may_be_sent_again(error: object) -> bool:
     """Whether another connection may do at once what this one did not.
 
     Not after a time-out, for the caller has waited long enough.

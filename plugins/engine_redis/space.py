@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelq.contracts import BrokerError, BrokerRefused
 
-from .contract import Script, Word
+from .contract import Call, Script, Word
 
 if TYPE_CHECKING:
     from .engine import RedisEngine
@@ -35,19 +35,21 @@ class RedisSpace:
     def run(self, script: Script, args: Sequence[Word] = (), *, repeated: bool = False, may_repeat: bool = True) -> Any:
         return self.engine.run(self.db, script, self.prefix, args, repeated=repeated, may_repeat=may_repeat)
 
+    def run_many(self, calls: Sequence[Call]) -> list[Any]:
+        return self.engine.run_many(self.db, self.prefix, calls)
+
     def call(self, *words: Word) -> Any:
         return self.engine.call(self.db, *words)
 
     def describe(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.engine.call(self.db, "INFO", **self.engine.on_node_of(self.prefix, self.db))
+        found: Mapping[str, Any] = self.engine.tell(self.db, self.prefix, "INFO")
         return found
 
     def settings(self, *names: str) -> Mapping[str, str] | None:
         found: dict[str, str] = {}
-        node = self.engine.on_node_of(self.prefix, self.db)
         try:
             for name in names:
-                found |= _text(self.engine.call(self.db, "CONFIG GET", name, **node))
+                found |= _text(self.engine.tell(self.db, self.prefix, "CONFIG GET", name))
         except BrokerRefused:
             return None
         except BrokerError as error:

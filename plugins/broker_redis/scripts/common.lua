@@ -16,15 +16,11 @@
 --   dead:<queue>       zset    ref → ref
 --   place              string  the last tick given to a message
 --
--- A place is (9 - priority) * BAND + tick, so that one sorted set has priority and age; a tick is 4 microseconds since
--- 2024, and no two messages have the same. Places stay exact as doubles, and no two bands meet, until the year 2138.
+-- For places see places.lua, which is put before this.
 --
 -- A token is "<fence>:<number>:<place>:<queue>"; `number` is the fetch that took the message. Whoever settles must
 -- show the very token, so nothing else need be compared.
 
-local BAND = 900000000000000
-local TICKS = 250000
-local EPOCH = 1704067200
 local LOOK_EVERY = 1 -- seconds after which every consumer that waits looks by itself: no ring for what is due later
 local P = KEYS[1]
 
