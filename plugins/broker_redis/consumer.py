@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kernelq.contracts import BrokerUnavailable, Consumer, Delivery, Transition
-from kernelq.redis import Listener, RedisEngine, Script, Space, Word
+from kernelq.redis import Call, RedisEngine, Script, Space, Subscription, Word
 
 from . import scripts
 from .parcels import Tag, deliveries_of
@@ -51,34 +50,57 @@ class RedisConsumer(Consumer):
         self._numbers = numbers
         self._unanswered = unanswered
         self._channel = space.key(f"wake:{id}")
-        self._listener: Listener | None = None  # made by the first wait
+        self._ear: Subscription | None = None  # made by the first wait
         self._is_put_down = False  # as waiting, by the last claim that took nothing
-        self._rung = threading.Event()  # set from any thread
+        self._rest: float | None = None  # seconds until the next look, of a claim that took nothing just now
+        self._waits = False
         self._is_woken = False  # set by any thread, reset by a fetch that ends
 
     def fetch(self, limit: int, timeout: float) -> list[Delivery]:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit!r}")
         deadline = time.monotonic() + timeout
-        if timeout > 0 and self._listener is None:
-            # Before the look: the ring that says it is subscribed makes us look again.
-            self._listener = self._engine.listen([self._channel], lambda channel: self._rung.set())
+        if timeout > 0:
+            self._listen()
+        rest, self._rest = self._rest, None
         while True:
-            self._rung.clear()  # before the look: what comes during it is not lost
-            deliveries, rest = self._claim(limit, may_wait=timeout > 0)
+            deliveries: list[Delivery] = []
+            if rest is None:
+                deliveries, rest = self._claim(limit, may_wait=timeout > 0)
             left = deadline - time.monotonic()
             if deliveries or self._is_woken or left <= 0:
                 self._is_woken = False
                 return deliveries
-            self._rung.wait(min(max(rest, _REST), LOOK_EVERY, left))
+            self._wait(min(max(rest, _REST), LOOK_EVERY, left))
+            self._listen()
+            rest = None
 
     def settle(self, transitions: Sequence[Transition]) -> list[Transition]:
         if not transitions:
             return []
-        settlement = Settlement(transitions)
-        script = scripts.settle_script(settlement.fragments, self._space.db)
-        refused = self._space.run(script, [self.id, next(self._numbers), *settlement.words])
-        return [settlement.order[position] for position in refused]
+        settlement, call = self._settlement(transitions)
+        return [settlement.order[position] for position in self._space.run(call.script, call.args)]
+
+    def exchange(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Transition], list[Delivery]]:
+        settlement, settle = self._settlement(transitions)
+        before = self._unanswered.get(self.id)
+        # Put down as waiting only if rings are heard: the next fetch waits without another look.
+        may_wait = self._ear is not None and self._ear.is_heard
+        args = self._claim_args(limit, may_wait=may_wait)
+        number = self._number(before)
+        claim = Call(scripts.CLAIM, [self.id, self._lease, number, *args], repeated=before is not None)
+        refused, found = self._space.run_many([settle, claim])
+        if isinstance(refused, Exception):
+            raise refused  # what was taken is asked for again, by its number
+        if isinstance(found, Exception):
+            if not isinstance(found, BrokerUnavailable):
+                del self._unanswered[self.id]
+            deliveries: list[Delivery] = []
+        else:
+            del self._unanswered[self.id]
+            deliveries, rest = self._claimed(found, may_wait=may_wait)
+            self._rest = None if deliveries or not may_wait else rest
+        return [settlement.order[position] for position in refused], deliveries
 
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:
         self._space.run(scripts.MARK_STARTED, [self.id, *(word for delivery in deliveries for word in delivery.tag)])
@@ -98,13 +120,17 @@ class RedisConsumer(Consumer):
         ]  # fmt: skip
 
     def wake(self) -> None:
-        self._is_woken = True  # before the ring: a fetch that is about to wait sees one or the other
-        self._rung.set()
+        self._is_woken = (
+            True  # before the look whether it waits: a fetch about to wait says so first, then looks at this
+        )
+        ear = self._ear
+        if self._waits and ear is not None:
+            ear.wake()
 
     def discard(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.leave([self._channel])
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            ear.close()
 
     def close(self) -> None:
         self.discard()
@@ -114,8 +140,12 @@ class RedisConsumer(Consumer):
 
     def _claim(self, limit: int, *, may_wait: bool) -> tuple[list[Delivery], float]:
         """Claim; or nothing, and the seconds until there may be something."""
-        is_waiting, was_waiting = "01"[may_wait], "01"[self._is_put_down]
-        found = self._take(scripts.CLAIM, [limit, is_waiting, was_waiting, *self._queues])
+        return self._claimed(self._take(scripts.CLAIM, self._claim_args(limit, may_wait=may_wait)), may_wait=may_wait)
+
+    def _claim_args(self, limit: int, *, may_wait: bool) -> list[Word]:
+        return [limit, "01"[may_wait], "01"[self._is_put_down], *self._queues]
+
+    def _claimed(self, found: Sequence[Any], *, may_wait: bool) -> tuple[list[Delivery], float]:
         *found, lost = found
         for i in range(0, len(lost), 2):
             log.warning("messages taken back from %s, whose lease had ended: %d", lost[i].decode(), lost[i + 1])
@@ -128,8 +158,7 @@ class RedisConsumer(Consumer):
     def _take(self, script: Script, args: Sequence[Word]) -> list[Any]:
         """Run a script that hands out; what an earlier one handed out whose answer was lost comes first."""
         before = self._unanswered.get(self.id)
-        number = next(self._numbers) if before is None else before
-        self._unanswered[self.id] = number  # until its answer is there
+        number = self._number(before)
         try:
             found: list[Any] = self._space.run(
                 script, [self.id, self._lease, number, *args], repeated=before is not None
@@ -141,3 +170,28 @@ class RedisConsumer(Consumer):
             raise
         del self._unanswered[self.id]
         return found
+
+    def _number(self, before: int | None) -> int:
+        """The number of a claim, new or that of the one whose answer was lost; kept until its answer is there."""
+        self._unanswered[self.id] = number = next(self._numbers) if before is None else before
+        return number
+
+    def _settlement(self, transitions: Sequence[Transition]) -> tuple[Settlement, Call]:
+        settlement = Settlement(transitions)
+        script = scripts.settle_script(settlement.fragments, self._space.db)
+        return settlement, Call(script, [self.id, next(self._numbers), *settlement.words])
+
+    def _listen(self) -> None:
+        """Hear rings from now on, if that is possible; before the look, so that none is missed."""
+        if self._ear is None:
+            self._ear = self._engine.subscribe(self._channel)
+        self._ear.open()
+
+    def _wait(self, seconds: float) -> None:
+        assert self._ear is not None
+        self._waits = True
+        try:
+            if not self._is_woken:
+                self._ear.wait(seconds)
+        finally:
+            self._waits = False

@@ -98,6 +98,26 @@ class Space(Protocol):
         """Settings of that server (CONFIG GET); None when it does not show them to us. Raises as `run`."""
 
 
+class Subscription(Protocol):
+    """One channel, heard by the thread that waits for it. All but `wake` is for that thread."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it stands; while it does not, look by yourself."""
+
+    def open(self) -> None:
+        """Subscribe, if that is not so and it was not tried just now; who looks after this misses nothing. Never raises."""
+
+    def wait(self, timeout: float) -> None:
+        """Until something is said in the channel, `wake` is called, the connection breaks, or `timeout` seconds are over."""
+
+    def wake(self) -> None:
+        """End the wait, or the next one. From any thread."""
+
+    def close(self) -> None:
+        """Be subscribed no more."""
+
+
 class Listener(Protocol):
     """Somebody's interest in some channels."""
 
@@ -124,6 +144,9 @@ class RedisEngine(Protocol):
 
         So who looks after each ring misses nothing, also over lost connections. Returns at once.
         """
+
+    def subscribe(self, channel: str) -> Subscription:
+        """A subscription of the caller's own, on a connection of its own; not open yet."""
 
 
 class Within(Protocol):

@@ -18,6 +18,7 @@ from .clients import HEALTH_CHECK_INTERVAL, MAX_CONNECTIONS, make_client, make_c
 from .contract import Call, Ring, Script, Word
 from .errors import ERRORS, broker_errors, may_be_sent_again, translate
 from .space import ALIASES, RedisSpace, prefix_of
+from .subscription import Subscription
 from .wires import ThroughLibrary, Wires, can_be_bare
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,10 @@ class RedisEngine(Engine):
         bell = self._bell
         bell.join(channels, ring)
         return Ear(bell, ring)
+
+    def subscribe(self, channel: str) -> Subscription:
+        """One channel on a connection of its own; see `kernelq.redis.RedisEngine`."""
+        return Subscription(self._make_subscriber, self.where, channel)
 
     def run(
         self, db: int, script: Script, prefix: str, args: Sequence[Word], *, repeated: bool, may_repeat: bool
