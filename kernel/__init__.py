@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kernelq_plugins._offered import *  # noqa: F403  (its __all__ is what plugins offer)
 
     from .app import KernelQ as KernelQ
-    from .bootsteps import Blueprint as Blueprint
     from .bootsteps import ConsumerStep as ConsumerStep
     from .bootsteps import StartStopStep as StartStopStep
     from .bootsteps import Step as Step
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Blueprint": "bootsteps",
     "ConsumerStep": "bootsteps",
     "Context": "context",
     "Ignore": "errors",
