@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from kernelq_plugins._offered import *  # noqa: F403  (its __all__ is what plugins offer)
 
     from .app import KernelQ as KernelQ
-    from .bootsteps import Blueprint as Blueprint
     from .bootsteps import ConsumerStep as ConsumerStep
     from .bootsteps import StartStopStep as StartStopStep
     from .bootsteps import Step as Step
-    from .config import Option as Option
     from .context import Context as Context
     from .errors import Ignore as Ignore
     from .errors import KernelQError as KernelQError
@@ -29,26 +27,24 @@ if TYPE_CHECKING:
     from .errors import SoftTimeLimitExceeded as SoftTimeLimitExceeded
     from .hooks import hookimpl as hookimpl
     from .ids import uuid as uuid
+    from .settings import Option as Option
     from .task import Task as Task
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Blueprint": "bootsteps",
-    "ConsumerStep": "bootsteps",
-    "Context": "context",
-    "Ignore": "errors",
-    "KernelQ": "app",
-    "KernelQError": "errors",
-    "Option": "config",
-    "Reject": "errors",
-    "Retry": "errors",
-    "SoftTimeLimitExceeded": "errors",
-    "StartStopStep": "bootsteps",
-    "Step": "bootsteps",
-    "Task": "task",
-    "hookimpl": "hooks",
-    "uuid": "ids",
+    name: module
+    for module, names in {
+        "app": "KernelQ",
+        "bootsteps": "ConsumerStep StartStopStep Step",
+        "context": "Context",
+        "errors": "Ignore KernelQError Reject Retry SoftTimeLimitExceeded",
+        "hooks": "hookimpl",
+        "ids": "uuid",
+        "settings": "Option",
+        "task": "Task",
+    }.items()
+    for name in names.split()
 }
 """Public name → module of the kernel."""
 

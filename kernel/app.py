@@ -6,16 +6,13 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import EntryPoint
+from functools import cached_property
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from . import _api, drivers
-from .config import Config, Option
+from .config import Config
 from .errors import ImproperlyConfigured, NoBackend
-from .publish import Publisher
-from .registry import Registry
-from .settings import EMBEDDED_URL, KERNEL_SETTINGS
 from .stash import Stash
 from .task import Task
 from .tasks import TaskRegistry, name_of
@@ -27,13 +24,19 @@ if TYPE_CHECKING:
     from .broker import Broker
     from .compressor import Compressor
     from .engine import Engine
+    from .publish import Publisher
+    from .registry import Registry
     from .serializer import Serializer
+    from .settings import Option
     from .store import Backend
 else:
     AppMethods = object
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+EMBEDDED_URL = "sqlite:///kernelq.sqlite3"
+"""The broker and result backend of an app that names no broker: one file in the working directory."""
 
 _apps: list[weakref.ref[KernelQ]] = []
 _local = threading.local()
@@ -72,12 +75,11 @@ class KernelQ(AppMethods):
         self.autofinalize = autofinalize
         self.strict_typing = strict_typing
         base: Any = task_cls or self.task_cls
-        self.Task: type[Task[..., Any]] = EntryPoint("base", base, "-").load() if isinstance(base, str) else base
+        self.Task: type[Task[..., Any]] = _api.load(base) if isinstance(base, str) else base
         self.stash = Stash()
         self.steps: dict[str, set[type[Any]]] = {"worker": set(), "consumer": set()}
         self.conf = Config(self)
         self.finalized = False
-        self.publisher = Publisher(self)
         self._lock = threading.RLock()
         self._plugins: Registry | None = None
         self.disabled: tuple[str, ...] = ()
@@ -108,6 +110,8 @@ class KernelQ(AppMethods):
 
     def options(self) -> Mapping[str, Option]:
         """Every declared setting by name: the kernel's and the plugins'."""
+        from .settings import KERNEL_SETTINGS
+
         known = dict(KERNEL_SETTINGS)
         offers: list[Sequence[Option]] = self.plugins.hook.settings()
         for option in (option for offer in offers for option in offer):
@@ -115,7 +119,14 @@ class KernelQ(AppMethods):
                 raise ImproperlyConfigured(f"the setting {option.name!r} is declared twice")
         return known
 
-    # --- plugins and drivers
+    # --- publishing, plugins and drivers
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """What makes messages of calls; made, and imported with all it needs, at the first call."""
+        from .publish import Publisher
+
+        return Publisher(self)
 
     @property
     def plugins(self) -> Registry:
@@ -133,6 +144,8 @@ class KernelQ(AppMethods):
         return self._plugins is not None
 
     def _load_plugins(self) -> None:
+        from .registry import Registry
+
         early = self.conf.layers.early
         registry = Registry()
         self.disabled = early("disable_plugins")
@@ -320,7 +333,8 @@ class KernelQ(AppMethods):
                     driver.close()
             self._broker = self._backend = None
             self._engines.clear()
-            self.publisher.forget()
+            if "publisher" in vars(self):
+                self.publisher.forget()
 
     __class_getitem__: Any = classmethod(GenericAlias)
 

@@ -7,72 +7,20 @@ name nobody declared is an error that names the nearest one.
 
 from __future__ import annotations
 
-import datetime
-import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from . import _api
-from .errors import ImproperlyConfigured, UnknownSetting
-from .urls import mask
+from .errors import ImproperlyConfigured, UnknownSetting, nearest
 
 if TYPE_CHECKING:
     from .app import KernelQ
+    from .settings import Option
 
 ENVIRONMENT = "KERNELQ_"
 RESERVED = frozenset({"KERNELQ_APP", "KERNELQ_TRACE"})
 """Environment variables of ours that are no settings."""
-
-_TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-
-Seconds: TypeAlias = float
-"""The type of a setting that is a duration: a number of seconds, or a timedelta."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting: `name`, `type`, `default`, `help` (one line, with the unit).
-
-    `type` is int, float, str, bool, tuple, dict, `Seconds` or object (anything). None is allowed where it is the
-    default or `optional` is set. `old` are the uppercase names it had before.
-    """
-
-    name: str
-    type: type
-    default: Any
-    help: str
-    old: tuple[str, ...] = ()
-    minimum: float | None = None
-    optional: bool = False
-
-    def convert(self, value: Any, source: str) -> Any:
-        """The value in the declared type; raises `ImproperlyConfigured`: expected what, got what, from where."""
-        if (value is None and (self.default is None or self.optional)) or self.type is object:
-            return value
-        given, is_text = value, isinstance(value, str)
-        try:
-            if is_text and self.type is tuple:
-                value = [part.strip() for part in value.split(",") if part.strip()]
-            elif is_text and self.type is dict:
-                value = msgspec.json.decode(value)
-            elif is_text and self.type is bool:
-                value = _TRUTH.get(value.lower(), value)
-            elif isinstance(value, datetime.timedelta):
-                value = value.total_seconds()
-            value = msgspec.convert(value, self.type, strict=not is_text)
-        except msgspec.MsgspecError as error:
-            raise self._wrong(given, source, str(error)) from None
-        if self.minimum is not None and value < self.minimum:
-            raise self._wrong(given, source, f"expected at least {self.minimum:g}")
-        return value
-
-    def _wrong(self, value: Any, source: str, why: str) -> ImproperlyConfigured:
-        why = why[:1].lower() + why[1:].partition(", got")[0]
-        return ImproperlyConfigured(f"{why}, got {mask(repr(value))} (setting {self.name}, from {source})")
 
 
 class Config:
@@ -186,9 +134,8 @@ class Layers:
     def declared(self, name: str, origin: str = "") -> Option:
         option = self.names.get(name)
         if option is None:
-            near = difflib.get_close_matches(name.lower(), list(self.options), n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]!r}?" if near else "'kernelq config --all' lists them"
-            raise UnknownSetting(f"unknown setting {name!r}{origin}; {hint}")
+            hint = nearest(name.lower(), self.options, 0.6) or "; 'kernelq config --all' lists them"
+            raise UnknownSetting(f"unknown setting {name!r}{origin}{hint}")
         return option
 
     def get(self, name: str) -> Any:

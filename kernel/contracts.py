@@ -9,7 +9,7 @@ errors into ours: `BrokerUnavailable`, `BrokerFull`, `BackendUnavailable`.
 # mypy: implicit-reexport
 
 from .admission import Admit, decode_body
-from .bootsteps import BACKEND, BROKER, POOL, Key
+from .bootsteps import BACKEND, BROKER, POOL, Key, Requirement
 from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transition, Verdict
 from .compressor import Compressor
 from .context import Context, Ending, frames, running

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .errors import DriverNotFound, PluginConflict
-from .registry import nearest
+from .errors import DriverNotFound, PluginConflict, nearest
+from .installed import entry_points
 from .urls import mask, scheme
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 KINDS = {
     "engine": "kernelq.engines",
@@ -24,7 +26,7 @@ KINDS = {
 """Kind of driver → entry-point group."""
 
 
-@cache  # a look costs 2 ms
+@cache
 def offered(kind: str) -> dict[str, EntryPoint]:
     """Every installed driver of `kind` (a key of `KINDS`) by name; nothing is imported."""
     return {point.name: point for point in entry_points(group=KINDS[kind])}
@@ -42,6 +44,7 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
     # Imported here: stevedore costs 30 ms, and an app that only defines tasks needs no driver.
     from stevedore import DriverManager
     from stevedore.exception import MultipleMatches
+    from stevedore.extension import ExtensionManager
 
     point = offered(kind).get(name)
     if point is None:
@@ -50,6 +53,8 @@ def load(kind: str, name: str, *, disabled: Collection[str] = ()) -> Any:
         raise DriverNotFound(
             f"the {kind} driver {name!r} belongs to the plugin {plugin_of(point)!r}, which is disabled"
         )
+    # It would look through all distributions again.
+    ExtensionManager.ENTRY_POINT_CACHE[KINDS[kind]] = entry_points(KINDS[kind])
     try:
         manager: DriverManager[Any] = DriverManager(KINDS[kind], name, invoke_on_load=False)
     except MultipleMatches as error:

@@ -18,6 +18,7 @@ Messages are lower case without full stop: what was expected, what came, who and
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -203,3 +204,11 @@ class Retry(TaskPredicate):
 
 class DuplicateTaskNameWarning(UserWarning):
     """Two different functions were given one task name; the first one counts."""
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """What a message says of the known name that is most like `name`; empty when none is, `cutoff` being from 0 to 1."""
+    import difflib  # here, as for every import in a function of the kernel: an app that only starts needs it not
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from .bootsteps import Step
     from .broker import Broker, Delivery
     from .compressor import Compressor
-    from .config import Option
     from .context import Context, Ending
     from .engine import Engine
     from .message import Admission, Message, Undecodable
     from .serializer import Serializer
+    from .settings import Option
     from .store import Backend, Effect
     from .task import Task
 

@@ -7,7 +7,6 @@ and a plugin that raises while being told something stops nobody else.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 import os
@@ -15,16 +14,18 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pluggy
 
 from . import hooks
-from .errors import PluginConflict, PluginError
+from .errors import PluginConflict, PluginError, nearest
+from .installed import entry_points
 from .message import Message
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from .app import KernelQ
     from .context import Context, Ending
     from .store import Effect
@@ -44,10 +45,14 @@ class PluginInfo:
 
     name: str
     module: str
-    version: str = ""
     state: str = "on"
     hooks: tuple[str, ...] = ()
     doc: str = ""
+
+    @property
+    def version(self) -> str:
+        """Of the distribution that offers it; empty when none does."""
+        return _versions().get((self.name, self.module), "")
 
 
 @cache
@@ -107,23 +112,20 @@ class Registry:
         for name, point in known.items():
             if self.has(name):
                 continue
-            release = _release(point.dist)
             if name in disabled:
-                self._infos[name] = PluginInfo(name=name, module=point.module, version=release, state="disabled")
+                self._infos[name] = PluginInfo(name=name, module=point.module, state="disabled")
                 continue
             try:
                 plugin = point.load()
             except ImportError as error:
-                self._infos[name] = PluginInfo(
-                    name=name, module=point.module, version=release, state=f"skipped: {error}"
-                )
+                self._infos[name] = PluginInfo(name=name, module=point.module, state=f"skipped: {error}")
                 continue
-            self.register(plugin, name, version=release)
+            self.register(plugin, name)
         for module in modules:
             if module not in disabled and not self.has(module):
                 self.register(import_plugin(module), module)
 
-    def register(self, plugin: object, name: str | None = None, *, version: str = "") -> str:
+    def register(self, plugin: object, name: str | None = None) -> str:
         """Register a module or object with hookimpls; return the name it goes by.
 
         Raises:
@@ -137,7 +139,7 @@ class Registry:
         implemented = self._checked(plugin, name)
         self._manager.register(plugin, name)
         doc = inspect.getdoc(plugin) or ""
-        self._infos[name] = PluginInfo(name=name, module=module, version=version, hooks=implemented, doc=doc)
+        self._infos[name] = PluginInfo(name=name, module=module, hooks=implemented, doc=doc)
         self._changed()
         return name
 
@@ -248,14 +250,12 @@ HOOKS: dict[str, tuple[str, ...]] = {
 """Every hook → its arguments."""
 
 
-@cache  # it parses a file
-def _release(distribution: Distribution | None) -> str:
-    return distribution.version if distribution is not None else ""
+@cache
+def _versions() -> dict[tuple[str, str], str]:
+    from importlib import metadata
 
-
-def nearest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    points = metadata.entry_points(group=GROUP)
+    return {(point.name, point.module): point.dist.version if point.dist else "" for point in points}
 
 
 def import_plugin(module: str) -> object:

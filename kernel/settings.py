@@ -2,10 +2,62 @@
 
 from __future__ import annotations
 
-from .config import Option, Seconds
+import datetime
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-EMBEDDED_URL = "sqlite:///kernelq.sqlite3"
-"""The broker and result backend of an app that names no broker: one file in the working directory."""
+import msgspec
+
+from .errors import ImproperlyConfigured
+from .urls import mask
+
+_TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
+Seconds: TypeAlias = float
+"""The type of a setting that is a duration: a number of seconds, or a timedelta."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting: `name`, `type`, `default`, `help` (one line, with the unit).
+
+    `type` is int, float, str, bool, tuple, dict, `Seconds` or object (anything). None is allowed where it is the
+    default or `optional` is set. `old` are the uppercase names it had before.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    old: tuple[str, ...] = ()
+    minimum: float | None = None
+    optional: bool = False
+
+    def convert(self, value: Any, source: str) -> Any:
+        """The value in the declared type; raises `ImproperlyConfigured`: expected what, got what, from where."""
+        if (value is None and (self.default is None or self.optional)) or self.type is object:
+            return value
+        given, is_text = value, isinstance(value, str)
+        try:
+            if is_text and self.type is tuple:
+                value = [part.strip() for part in value.split(",") if part.strip()]
+            elif is_text and self.type is dict:
+                value = msgspec.json.decode(value)
+            elif is_text and self.type is bool:
+                value = _TRUTH.get(value.lower(), value)
+            elif isinstance(value, datetime.timedelta):
+                value = value.total_seconds()
+            value = msgspec.convert(value, self.type, strict=not is_text)
+        except msgspec.MsgspecError as error:
+            raise self._wrong(given, source, str(error)) from None
+        if self.minimum is not None and value < self.minimum:
+            raise self._wrong(given, source, f"expected at least {self.minimum:g}")
+        return value
+
+    def _wrong(self, value: Any, source: str, why: str) -> ImproperlyConfigured:
+        why = why[:1].lower() + why[1:].partition(", got")[0]
+        return ImproperlyConfigured(f"{why}, got {mask(repr(value))} (setting {self.name}, from {source})")
+
 
 _KERNEL = (
     # --- engines
@@ -42,13 +94,7 @@ _KERNEL = (
     Option("task_time_limit", Seconds, None, "seconds after which the process of a task is killed", ("CELERYD_TASK_TIME_LIMIT",), 0),
     Option("task_soft_time_limit", Seconds, None, "seconds after which SoftTimeLimitExceeded is raised in the task", ("CELERYD_TASK_SOFT_TIME_LIMIT",), 0),
     Option("task_publish_retry", bool, True, "try a publish again when the broker is away", ("CELERY_TASK_PUBLISH_RETRY",)),
-    Option(
-        "task_publish_retry_policy",
-        dict,
-        {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1, "timeout": 5.0},
-        "how often, after how many seconds, and how long in all",
-        ("CELERY_TASK_PUBLISH_RETRY_POLICY",),
-    ),
+    Option("task_publish_retry_policy", dict, {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1, "timeout": 5.0}, "how often, after how many seconds, and how long in all", ("CELERY_TASK_PUBLISH_RETRY_POLICY",)),
     # --- results
     Option("result_expires", Seconds, 86_400.0, "seconds a result is kept; 0 or None: for ever", ("CELERY_TASK_RESULT_EXPIRES",), 0, True),
     Option("result_failure_expires", Seconds, None, "the same for failures; default `result_expires`", ("CELERY_RESULT_FAILURE_EXPIRES",), 0, True),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from . import _api
-from .context import Context, Frame, frames
 from .errors import MaxRetriesExceededError
 
 if TYPE_CHECKING:
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
     from kernelq_plugins._offered import TaskMethods
 
     from .app import KernelQ
+    from .context import Context
 else:
     TaskMethods = Generic
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_OUTSIDE = Context(called_directly=True)
 
 HANDLERS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
@@ -138,6 +136,8 @@ class Task(TaskMethods[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run here and now, in this process, without a message."""
+        from .context import Context, Frame, frames
+
         frame = frames.get()
         if frame is not None and frame.task is self and not frame.request.called_directly:
             return self.run(*args, **kwargs)  # an overridden __call__ came up to us
@@ -152,12 +152,14 @@ class Task(TaskMethods[P, R]):
     @property
     def request(self) -> Context:
         """What the innermost run of this task here knows of itself."""
+        from .context import frames
+
         frame = frames.get()
         while frame is not None:
             if frame.task is self:
                 return frame.request
             frame = frame.parent
-        return _OUTSIDE
+        return _outside()
 
     # --- calling
 
@@ -241,6 +243,8 @@ class Task(TaskMethods[P, R]):
 
     def where(self) -> str:
         """Module, file and line of the function, for messages."""
+        import inspect
+
         code = getattr(inspect.unwrap(self.run), "__code__", None)
         return f"{self.run.__module__} ({code.co_filename}:{code.co_firstlineno})" if code else type(self).__module__
 
@@ -252,6 +256,13 @@ class Task(TaskMethods[P, R]):
 
 
 _api.graft(Task)
+
+
+@cache
+def _outside() -> Context:
+    from .context import Context
+
+    return Context(called_directly=True)
 
 
 def _find_task(name: str, module: str) -> Task[..., Any]:

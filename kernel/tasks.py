@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import sys
-import warnings
 from typing import Any
 
-from .errors import DuplicateTaskNameWarning, NotRegistered
+from .errors import DuplicateTaskNameWarning, NotRegistered, nearest
 from .task import Task
 
 
@@ -29,8 +26,7 @@ class TaskRegistry(dict[str, Task[..., Any]]):
     """Tasks by name; a missing one raises `NotRegistered`, naming the nearest."""
 
     def __missing__(self, name: str) -> Task[..., Any]:
-        near = difflib.get_close_matches(name, list(self), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; is its module imported?"
+        hint = nearest(name, self, 0.6) or "; is its module imported?"
         raise NotRegistered(f"no task {name!r} is registered{hint}")
 
     def add(self, task: Task[..., Any], *, replace: bool = False) -> Task[..., Any]:
@@ -38,6 +34,9 @@ class TaskRegistry(dict[str, Task[..., Any]]):
         warning at the second."""
         known = self.get(task.name)
         if known is not None and known.where() != task.where():  # else one function, imported twice
+            import inspect
+            import warnings
+
             code, end = getattr(inspect.unwrap(task.run), "__code__", None), "replaces it" if replace else "is left out"
             warnings.warn_explicit(
                 f"the task name {task.name!r} is taken by {known.where()}; {task.where()} {end}. "

@@ -90,6 +90,23 @@ class LostReplies(BrokerFaultBench):
         assert successors or refused
         assert successors or consumer.drain(["a"])
 
+    @requires("leases", "dedup")
+    def test_b207_an_exchange_whose_reply_is_lost_is_carried_out_once_and_strands_no_message(
+        self, remote: Broker, proxy: Proxy, undaunted: Undaunt, consume: Consume
+    ) -> None:
+        consumer = undaunted()
+        remote.publish(messages("ab"))
+        [delivery] = consumer.fetch_some(1)
+        transition = Transition(delivery=delivery, successors=(message("c", queue="next"),))
+        proxy.cut_reply(self.settle_mark)
+
+        _, taken = persist(lambda: consumer.exchange([transition], 10))
+
+        assert not proxy.is_armed
+        assert ids(taken or consumer.fetch_some(10)) == ["b"]
+        consumer.close()
+        assert ids(consume("next").fetch(10, 0)) == ["c"]
+
     def test_b205_a_fetch_whose_reply_is_lost_strands_no_message(
         self, remote: Broker, proxy: Proxy, undaunted: Undaunt
     ) -> None:

@@ -140,6 +140,45 @@ class Settling(BrokerBench):
         assert sorted(ids(held) + found) == ["a", "b", "c"]
         consumer.close()
 
+    def test_b54_an_exchange_settles_and_what_it_takes_is_held(self, broker: Broker, consume: Consume) -> None:
+        consumer = consume()
+        broker.publish(messages("abc"))
+        first = consumer.fetch(1, 0)
+
+        refused, taken = consumer.exchange([Transition(delivery=delivery) for delivery in first], 1)
+
+        assert refused == []
+        taken = taken or consumer.fetch(1, PATIENCE)
+        assert ids(first + taken) == ["a", "b"]
+        assert consumer.held(taken) == taken
+        assert ids(consumer.fetch(10, PATIENCE)) == ["c"]
+
+    @requires("leases")
+    def test_b55_an_exchange_refuses_what_settle_refuses_and_takes_nevertheless(
+        self, broker: Broker, consume: Consume
+    ) -> None:
+        consumer = consume()
+        broker.publish(messages("ab"))
+        [delivery] = consumer.fetch(1, 0)
+        settle(consumer, [delivery])
+        again = Transition(delivery=delivery, successors=(message("never"),))
+
+        refused, taken = consumer.exchange([again], 10)
+
+        assert refused == [again]
+        assert ids(taken or consumer.fetch(10, 0)) == ["b"]
+
+    def test_b56_who_waits_after_an_exchange_that_took_nothing_is_woken_by_a_publish(
+        self, broker: Broker, consume: Consume
+    ) -> None:
+        consumer = consume()
+        broker.publish([message("a")])
+        deliveries = consumer.fetch(1, PATIENCE)
+        consumer.exchange([Transition(delivery=delivery) for delivery in deliveries], 10)
+
+        with soon(lambda: broker.publish([message("b")])):
+            assert ids(consumer.fetch(10, PATIENCE)) == ["b"]
+
     def test_b49_successors_are_published(self, broker: Broker, consume: Consume) -> None:
         consumer = consume()
         broker.publish([message("a")])

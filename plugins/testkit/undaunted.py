@@ -59,6 +59,10 @@ class Undaunted:
         """As of the contract, as `fetch`."""
         return self._use(lambda consumer: consumer.settle(transitions))
 
+    def exchange(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Transition], list[Delivery]]:
+        """As of the contract, as `fetch`."""
+        return self._use(lambda consumer: consumer.exchange(transitions, limit))
+
     def held(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """As of the contract, as `fetch`."""
         return self._use(lambda consumer: consumer.held(deliveries))

@@ -8,7 +8,6 @@ import os
 import runpy
 import sys
 import threading
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -313,8 +312,7 @@ def test_a_module_nobody_offers_cannot_be_imported() -> None:
 
 
 def test_a_public_name_whose_plugin_cannot_be_imported_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = EntryPoint("dog", "kernelq_plugins.kennel.dog:Dog", "kernelq.api")
-    monkeypatch.setattr("kernelq._api.offered", lambda: {"dog": broken})
+    monkeypatch.setattr("kernelq._api.offered", lambda: {"dog": "kernelq_plugins.kennel.dog:Dog"})
 
     with pytest.raises(
         AttributeError, match=r"kernelq.dog lives in the plugin kernelq_plugins.kennel, which cannot be imported"

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from kernelq.bootsteps import BROKER, POOL, Blueprint, ConsumerStep, Key, StartStopStep, Step
+from kernelq import Blueprint
+from kernelq.bootsteps import BROKER, POOL, ConsumerStep, Key, StartStopStep, Step
 from kernelq.errors import ImproperlyConfigured, StepFailed
 
 

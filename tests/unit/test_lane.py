@@ -286,7 +286,7 @@ def test_an_error_of_a_plugin_around_a_task_is_charged_like_a_crash_and_ends_in_
 # --- a broker that goes away ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["consumer", "fetch", "settle"])
+@pytest.mark.parametrize("method", ["consumer", "fetch", "exchange"])
 def test_a_broker_that_was_away_for_a_moment_costs_nothing_but_time(
     app: KernelQ, line: Line, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
