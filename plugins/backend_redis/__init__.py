@@ -9,7 +9,8 @@ may replace what is stored is decided on the server, at every write: never over 
 the broker on the same server, also in another database, an outcome is stored by the very script that settles its message.
 
 Waiting for outcomes costs no polling: each has a channel of its own, and all threads of a process share one connection that
-subscribes to those that are waited for. While that connection is away waiters look every second or two.
+subscribes to those that are waited for; a thread that waits for one task alone hears of it on a second. While the
+connection is away waiters look every second or two.
 
 What it does not do: keep the states a task went through before.
 

@@ -10,7 +10,7 @@ from kernelq.contracts import SUCCESS, Backend, Engine, Message, Outcome, pack_o
 from kernelq.redis import Fragment, RedisEngine, Script, Within, Word
 
 from .errors import backend_errors, read_outcome
-from .watch import RedisWatch
+from .watch import HEADER, RedisWatch
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -28,9 +28,6 @@ _STORE_ALL = Script(
     end
     """,
 )
-
-_HEADER = 17
-"""Bytes before the outcome: see ``scripts/store.lua``."""
 
 
 class RedisBackend(Backend):
@@ -61,7 +58,7 @@ class RedisBackend(Backend):
         return {task_id: read_outcome(task_id, blob) for task_id, blob in self._load(ids).items()}
 
     def watch(self, ids: Collection[str]) -> RedisWatch:
-        return RedisWatch(self._redis, self._load, self._key, ids)
+        return RedisWatch(self._redis, self._space, self._load, self._key, ids)
 
     def forget(self, ids: Collection[str]) -> None:
         if ids:
@@ -78,7 +75,7 @@ class RedisBackend(Backend):
             return {}
         with backend_errors():
             values = self._space.call("MGET", *map(self._key, listed))
-        return {task_id: value[_HEADER:] for task_id, value in zip(listed, values, strict=True) if value is not None}
+        return {task_id: value[HEADER:] for task_id, value in zip(listed, values, strict=True) if value is not None}
 
     def _args(self, outcome: Outcome) -> list[Word]:
         value = b"%d%016d%b" % (outcome.state == SUCCESS, outcome.fence, pack_outcome(outcome))

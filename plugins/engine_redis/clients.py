@@ -54,10 +54,10 @@ def make_client(address: Address, options: Mapping[str, Any], *, db: int, connec
     return _library.Redis.from_pool(pool)  # so that closing the client closes the pool
 
 
-def make_connection(client: Any) -> Any:
+def make_connection(client: Any, **settings: Any) -> Any:
     """An open connection of redis-py that is in no pool, to the server of a client that has but one."""
     pool = client.connection_pool
-    connection = pool.connection_class(**pool.connection_kwargs)
+    connection = pool.connection_class(**{**pool.connection_kwargs, **settings})
     connection.connect()
     return connection
 

@@ -91,6 +91,9 @@ class Space(Protocol):
     def call(self, *words: Word) -> Any:
         """Run one command whose second word is a key; twice must be as good as once. Raises as `run`."""
 
+    def tap(self) -> Tap | None:
+        """The tap of this process and database; None while somebody has it, or where none can be: `listen` then."""
+
     def describe(self) -> Mapping[str, Any]:
         """What the server says of itself (INFO), of the node that has these keys. Raises as `run`."""
 
@@ -116,6 +119,26 @@ class Subscription(Protocol):
 
     def close(self) -> None:
         """Be subscribed no more."""
+
+
+class Tap(Protocol):
+    """A subscription that one thread reads by itself while it waits for one key: the quickest way to hear of it.
+
+    The key's channel has its name; what is said there is what the key holds, or nothing, and then the key is read.
+    An error leaves it fit to be tuned again. Raises as `Space.run`.
+    """
+
+    def tune(self, key: str) -> bytes | None:
+        """Listen to the channel of this key and no other; gives what the key holds once that is so."""
+
+    def wait(self, timeout: float) -> bytes | None:
+        """What the key holds, once something was said of it; None when nothing was for `timeout` seconds.
+
+        Earlier, what it held all the time, after some seconds in which nothing was heard.
+        """
+
+    def end(self) -> None:
+        """Leave it to others."""
 
 
 class Listener(Protocol):

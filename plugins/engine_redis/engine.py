@@ -19,6 +19,7 @@ from .contract import Call, Ring, Script, Word
 from .errors import ERRORS, broker_errors, may_be_sent_again, translate
 from .space import ALIASES, RedisSpace, prefix_of
 from .subscription import Subscription
+from .tap import Tap
 from .wires import ThroughLibrary, Wires, can_be_bare
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,16 @@ class RedisEngine(Engine):
                     raise
             return self._connect(db).ask(words)
 
+    def tap(self, db: int) -> Tap | None:
+        """The tap of a database, if nobody has it; see `kernelq.redis.Space.tap`."""
+        tap = self._taps.get(db)
+        if tap is None:
+            if not self._is_bare:
+                return None
+            connect = partial(make_connection, self._client(db), protocol=3)
+            tap = self._taps.setdefault(db, Tap(connect, self.where))  # atomic: two threads get one
+        return tap if tap.begin() else None
+
     def tell(self, db: int, key: str, *words: Word) -> Any:
         """What the server that has `key` says of itself, as the library puts it."""
         with broker_errors(self.where):
@@ -118,11 +129,11 @@ class RedisEngine(Engine):
 
     def close(self) -> None:
         with self._lock:
-            clients, all_wires, bell = self._clients, self._wires, self._bell
+            clients, all_wires, taps, bell = self._clients, self._wires, self._taps, self._bell
             self._start()
         bell.close()
-        for wires in all_wires.values():
-            wires.close()
+        for each in (*all_wires.values(), *taps.values()):
+            each.close()
         for client in clients.values():
             client.close()
 
@@ -134,6 +145,7 @@ class RedisEngine(Engine):
         self._lock = threading.RLock()
         self._clients: dict[int, Any] = {}
         self._wires: dict[int, Wires | ThroughLibrary] = {}
+        self._taps: dict[int, Tap] = {}
         self._bell = Bell(self._make_subscriber, self.where)
 
     def _client(self, db: int) -> Any:
@@ -158,10 +170,14 @@ class RedisEngine(Engine):
             with self._lock:
                 wires = self._wires.get(db)
                 if wires is None:
-                    is_bare = self._address.kind in ("server", "socket") and can_be_bare()
-                    wires = self._bare(client) if is_bare else ThroughLibrary(client)
+                    wires = self._bare(client) if self._is_bare else ThroughLibrary(client)
                     self._wires[db] = wires
         return wires
+
+    @property
+    def _is_bare(self) -> bool:
+        """Whether the server stays where it is, so that a connection may be used without asking the library."""
+        return self._address.kind in ("server", "socket") and can_be_bare()
 
     def _bare(self, client: Any) -> Wires:
         return Wires(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelq.contracts import BrokerError, BrokerRefused
 
-from .contract import Call, Script, Word
+from .contract import Call, Script, Tap, Word
 
 if TYPE_CHECKING:
     from .engine import RedisEngine
@@ -40,6 +40,9 @@ class RedisSpace:
 
     def call(self, *words: Word) -> Any:
         return self.engine.call(self.db, *words)
+
+    def tap(self) -> Tap | None:
+        return self.engine.tap(self.db)
 
     def describe(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.engine.tell(self.db, self.prefix, "INFO")

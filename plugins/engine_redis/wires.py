@@ -55,6 +55,22 @@ class Wire:
         for _ in range(number):
             answers.append(self._hear())
 
+    def send(self, commands: Sequence[Words]) -> None:
+        """Send commands as one; `hear` gives the answers."""
+        self._socket.sendall(b"".join([_pack(tuple(words)) for words in commands]))
+
+    def hear(self, timeout: float) -> Any:
+        """The next answer, or what is pushed.
+
+        Raises:
+            TimeoutError: nothing came in time, which leaves the connection as it was.
+        """
+        answer = self._reader.gets()
+        if answer is _MORE:
+            self._socket.settimeout(timeout)
+            answer = self._hear()
+        return answer
+
     def is_open(self, ping_after: float, rest: float) -> bool:
         """Whether the other side seems to be there after `rest` seconds; asks it after `ping_after`, if that is not 0."""
         poll = select.poll()

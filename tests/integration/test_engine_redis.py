@@ -178,7 +178,7 @@ def test_every_error_of_the_library_becomes_one_of_ours(error: Exception, ours: 
     assert "host:6379" in str(translated)
 
 
-def test_a_hundred_threads_wait_on_one_subscribed_connection(redis_server: RedisServer, direct: Redis) -> None:
+def test_a_hundred_threads_wait_on_two_subscribed_connections(redis_server: RedisServer, direct: Redis) -> None:
     with _app(redis_server) as app:
         before = len(direct.client_list(_type="pubsub"))
         waiters = [threading.Thread(target=_await_success, args=(app, str(i))) for i in range(100)]
@@ -186,12 +186,13 @@ def test_a_hundred_threads_wait_on_one_subscribed_connection(redis_server: Redis
             waiter.start()
         until(lambda: len(direct.pubsub_channels(f"*{_prefix(app)}*")) == 100)
 
-        assert len(direct.client_list(_type="pubsub")) == before + 1
+        # The bell's, and that of the one thread that has the tap.
+        assert len(direct.client_list(_type="pubsub")) == before + 2
         app.backend.apply([_success(str(i)) for i in range(100)])
         for waiter in waiters:
             waiter.join(30)
             assert not waiter.is_alive()
-        until(lambda: direct.pubsub_channels(f"*{_prefix(app)}*") == [])
+        until(lambda: len(direct.pubsub_channels(f"*{_prefix(app)}*")) <= 1)  # the tap's goes with the next
 
 
 def test_waiting_goes_on_when_the_subscription_is_cut(redis_server: RedisServer, direct: Redis) -> None:

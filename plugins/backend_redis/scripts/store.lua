@@ -22,4 +22,5 @@ if not is_first then
     redis.call('SET', key, value)
   end
 end
-redis.call('PUBLISH', key, '')
+-- Who hears it need not read it, if it is not long: it is copied for each.
+redis.call('PUBLISH', key, #value <= 8192 and value or '')
