@@ -6,7 +6,7 @@ A step says what it `requires` and what it `provides`; nobody writes the order d
     a step class  that step runs first, and is added if nobody added it
     a name        likewise, but never added; of ``"proj.steps:Pool"`` only the last part counts
 
-A step whose `include` says no is left out: who requires its key cannot run, others run without it.
+A step whose `include` says no is left out: who requires its key cannot run, others run without it. `blueprint` runs them.
 """
 
 from __future__ import annotations

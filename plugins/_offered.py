@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from .routing.queue import Queue as Queue
     from .settings_sources.methods import AppMethods as Sources
     from .times.methods import AppMethods as Times
-    from .worker.blueprint import Blueprint as Blueprint
     from .worker.methods import AppMethods as Work
     from .worker.worker import Worker as Worker
     from .worker_log.log import get_task_logger as get_task_logger
@@ -61,7 +60,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncResult",
-    "Blueprint",
     "Broadcast",
     "EagerResult",
     "Exchange",

@@ -22,11 +22,10 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from kernelq import KernelQ, uuid
+from kernelq import Blueprint, KernelQ, uuid
 from kernelq.contracts import BROKER, ImproperlyConfigured, load_driver
 from kernelq.errors import DriverNotFound
 
-from .blueprint import Blueprint
 from .keeper import Keeper
 from .lane import SoloLane
 from .needs import check_needs

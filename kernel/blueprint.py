@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kernelq import Step
-from kernelq.contracts import ImproperlyConfigured, Key
-from kernelq.errors import StepFailed
+from .bootsteps import Key, Step
+from .errors import ImproperlyConfigured, StepFailed
 
 if TYPE_CHECKING:
-    from kernelq.contracts import Requirement
+    from .bootsteps import Requirement
 
 T = TypeVar("T")
 
