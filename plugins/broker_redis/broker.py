@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain, count
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Finding, Message, QueueStats, unpack
@@ -12,7 +12,7 @@ from kernelq.redis import RedisEngine
 from . import scripts
 from .consumer import RedisConsumer
 from .examination import examine
-from .parcels import runs_of, words_of
+from .parcels import Parcel
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -47,11 +47,15 @@ class RedisBroker(Broker):
         self._unanswered: dict[str, int] = {}
 
     def publish(self, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
+        parcel = Parcel(messages, self.space)
+        script = scripts.PUBLISH_ONE if parcel.is_one else scripts.PUBLISH
         # Not by itself a second time: who publishes looks first whether a worker was quicker than the lost answer.
-        if len(messages) == 1 and messages[0].eta is None:
-            self.space.run(scripts.PUBLISH_ONE, words_of(messages[0]), may_repeat=False)
-        elif messages:
-            self.space.run(scripts.PUBLISH, list(chain.from_iterable(runs_of(messages))), may_repeat=False)
+        if parcel.longs:
+            self.space.run_then(script, parcel.words, parcel.longs)
+        else:
+            self.space.run(script, parcel.words, may_repeat=False)
 
     def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> RedisConsumer:
         return RedisConsumer(

@@ -88,6 +88,17 @@ class Space(Protocol):
         that may not be repeated. One the server had forgotten is carried out after the others.
         """
 
+    @property
+    def transacts(self) -> bool:
+        """Whether there is `run_then`: not on a cluster, behind Sentinels, or for a user who may not. Raises as `run`."""
+
+    def run_then(self, script: Script, args: Sequence[Word], commands: Sequence[Sequence[Word]]) -> Any:
+        """Run a script and after it commands, as one transaction: what is long need not pass through Lua.
+
+        Gives what the script answers. A broken connection is the caller's affair. The commands are carried out also
+        when the script fails. Raises as `run`.
+        """
+
     def call(self, *words: Word) -> Any:
         """Run one command whose second word is a key; twice must be as good as once. Raises as `run`."""
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from kernelq.contracts import BrokerError, Engine, ImproperlyConfigured
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from .address import parse
 from .bell import Bell, Ear
@@ -42,6 +42,7 @@ class RedisEngine(Engine):
     """One server, master or cluster. Thread-safe; connects on first use, in each process anew."""
 
     family: ClassVar[str] = "redis"
+    _transacts: bool | None  # whether our user may; None until it was asked
 
     def __init__(self, url: str) -> None:
         self._address = parse(url)
@@ -94,6 +95,32 @@ class RedisEngine(Engine):
         """Run scripts in a database, in one round trip; see `kernelq.redis.Space.run_many`."""
         return self._run_again(db, prefix, calls, self._send(db, prefix, calls))
 
+    def transacts(self, db: int) -> bool:
+        """Whether there is `run_then`; the first time the server is asked. See `kernelq.redis.Space.transacts`."""
+        if self._transacts is None:
+            with broker_errors(self.where):
+                answers = self._connect(db).ask_many([("MULTI",), ("DISCARD",)]) if self.is_bare else [ResponseError()]
+                errors = [answer for answer in answers if isinstance(answer, Exception)]
+                for error in errors:
+                    if not isinstance(error, ResponseError):
+                        raise error
+            self._transacts = not errors
+        return self._transacts
+
+    def run_then(
+        self, db: int, prefix: str, script: Script, args: Sequence[Word], commands: Sequence[Sequence[Word]]
+    ) -> Any:
+        """Run a script and commands in a transaction; see `kernelq.redis.Space.run_then`."""
+        # With its text: a script the server does not know would be found missing when the commands are carried out.
+        first = ("EVAL", script.source, 1, prefix, "0", *args)
+        with broker_errors(self.where):
+            answers = self._connect(db).ask_many([("MULTI",), first, *commands, ("EXEC",)])
+            done = answers[-1]
+            for answer in (*answers[:-1], *(done if isinstance(done, list) else [done])):
+                if isinstance(answer, Exception):
+                    raise answer
+            return done[0]
+
     def call(self, db: int, *words: Word) -> Any:
         """Run a command in a database; see `kernelq.redis.Space.call`."""
         with broker_errors(self.where):
@@ -108,7 +135,7 @@ class RedisEngine(Engine):
         """The tap of a database, if nobody has it; see `kernelq.redis.Space.tap`."""
         tap = self._taps.get(db)
         if tap is None:
-            if not self._is_bare:
+            if not self.is_bare:
                 return None
             connect = partial(make_connection, self._client(db), protocol=3)
             tap = self._taps.setdefault(db, Tap(connect, self.where))  # atomic: two threads get one
@@ -146,6 +173,7 @@ class RedisEngine(Engine):
         self._clients: dict[int, Any] = {}
         self._wires: dict[int, Wires | ThroughLibrary] = {}
         self._taps: dict[int, Tap] = {}
+        self._transacts = None
         self._bell = Bell(self._make_subscriber, self.where)
 
     def _client(self, db: int) -> Any:
@@ -170,12 +198,12 @@ class RedisEngine(Engine):
             with self._lock:
                 wires = self._wires.get(db)
                 if wires is None:
-                    wires = self._bare(client) if self._is_bare else ThroughLibrary(client)
+                    wires = self._bare(client) if self.is_bare else ThroughLibrary(client)
                     self._wires[db] = wires
         return wires
 
     @property
-    def _is_bare(self) -> bool:
+    def is_bare(self) -> bool:
         """Whether the server stays where it is, so that a connection may be used without asking the library."""
         return self._address.kind in ("server", "socket") and can_be_bare()
 

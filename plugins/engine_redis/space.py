@@ -38,6 +38,13 @@ class RedisSpace:
     def run_many(self, calls: Sequence[Call]) -> list[Any]:
         return self.engine.run_many(self.db, self.prefix, calls)
 
+    @property
+    def transacts(self) -> bool:
+        return self.engine.transacts(self.db)
+
+    def run_then(self, script: Script, args: Sequence[Word], commands: Sequence[Sequence[Word]]) -> Any:
+        return self.engine.run_then(self.db, self.prefix, script, args, commands)
+
     def call(self, *words: Word) -> Any:
         return self.engine.call(self.db, *words)
 

@@ -114,7 +114,9 @@ local function sort_new(list, keys, now)
       local at, size = 5 * n - 4, #fields
       local queue, eta = list[at], list[at + 2]
       local place = (9 - list[at + 1]) * BAND + tick + n
-      fields[size + 1], fields[size + 2] = key, list[at + 4]
+      if list[at + 4] ~= '' then
+        fields[size + 1], fields[size + 2] = key, list[at + 4]
+      end
       local into, score, member = ready, place, key
       if eta and eta > now then
         into, score, member = delayed, eta, format('%.0f:', place) .. key

@@ -1,4 +1,4 @@
--- Accept messages, all or none.
+-- Accept messages, all or none. Those that are "" follow in the same transaction, see publish_one.lua.
 --   ARGV[2…]  runs of messages, see `read_run`
 
 local list, i = {}, 2
