@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,7 +17,11 @@ from .settlement import Settlement
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
-"""Seconds a waiting consumer goes without a look of its own, whatever rings do not come."""
+"""Seconds a waiting consumer goes without a look of its own while it hears no rings."""
+
+LOOK_ANYWAY = 20.0
+"""Seconds it goes while it hears them, or the length of its lease and 5 seconds, if that is less: what a worker held that
+was lost just after the last look is found soon after its lease has ended."""
 
 _REST = 0.02
 """Seconds at least between a look that was for nothing and the next that nobody asked for: many consumers wait for one eta."""
@@ -52,7 +55,7 @@ class RedisConsumer(Consumer):
         self._channel = space.key(f"wake:{id}")
         self._ear: Subscription | None = None  # made by the first wait
         self._is_put_down = False  # as waiting, by the last claim that took nothing
-        self._rest: float | None = None  # seconds until the next look, of a claim that took nothing just now
+        self._look_at = 0.0  # when the next look is due if no ring comes, monotonic
         self._waits = False
         self._is_woken = False  # set by any thread, reset by a fetch that ends
 
@@ -62,18 +65,17 @@ class RedisConsumer(Consumer):
         deadline = time.monotonic() + timeout
         if timeout > 0:
             self._listen()
-        rest, self._rest = self._rest, None
         while True:
             deliveries: list[Delivery] = []
-            if rest is None:
-                deliveries, rest = self._claim(limit, may_wait=timeout > 0)
+            if timeout <= 0 or not self._is_put_down or time.monotonic() >= self._look_at:
+                deliveries = self._claim(limit, may_wait=timeout > 0)
             left = deadline - time.monotonic()
             if deliveries or self._is_woken or left <= 0:
                 self._is_woken = False
                 return deliveries
-            self._wait(min(max(rest, _REST), LOOK_EVERY, left))
-            self._listen()
-            rest = None
+            if self._wait(min(self._look_at - time.monotonic(), left)):
+                self._look_at = 0.0
+                self._listen()
 
     def settle(self, transitions: Sequence[Transition]) -> list[Transition]:
         if not transitions:
@@ -98,8 +100,7 @@ class RedisConsumer(Consumer):
             deliveries: list[Delivery] = []
         else:
             del self._unanswered[self.id]
-            deliveries, rest = self._claimed(found, may_wait=may_wait)
-            self._rest = None if deliveries or not may_wait else rest
+            deliveries = self._claimed(found, may_wait=may_wait)
         return [settlement.order[position] for position in refused], deliveries
 
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:
@@ -138,22 +139,22 @@ class RedisConsumer(Consumer):
         self._unanswered.pop(self.id, None)
         self._is_put_down = False
 
-    def _claim(self, limit: int, *, may_wait: bool) -> tuple[list[Delivery], float]:
-        """Claim; or nothing, and the seconds until there may be something."""
+    def _claim(self, limit: int, *, may_wait: bool) -> list[Delivery]:
         return self._claimed(self._take(scripts.CLAIM, self._claim_args(limit, may_wait=may_wait)), may_wait=may_wait)
 
     def _claim_args(self, limit: int, *, may_wait: bool) -> list[Word]:
         return [limit, "01"[may_wait], "01"[self._is_put_down], *self._queues]
 
-    def _claimed(self, found: Sequence[Any], *, may_wait: bool) -> tuple[list[Delivery], float]:
+    def _claimed(self, found: Sequence[Any], *, may_wait: bool) -> list[Delivery]:
         *found, lost = found
         for i in range(0, len(lost), 2):
             log.warning("messages taken back from %s, whose lease had ended: %d", lost[i].decode(), lost[i + 1])
         if found[0]:
             self._is_put_down = self._is_put_down or may_wait
-            return [], float(found[0])
+            self._look_at = time.monotonic() + min(max(float(found[0]), _REST), self._patience())
+            return []
         self._is_put_down = False
-        return deliveries_of(*found[1:]), math.inf
+        return deliveries_of(*found[1:])
 
     def _take(self, script: Script, args: Sequence[Word]) -> list[Any]:
         """Run a script that hands out; what an earlier one handed out whose answer was lost comes first."""
@@ -187,11 +188,15 @@ class RedisConsumer(Consumer):
             self._ear = self._engine.subscribe(self._channel)
         self._ear.open()
 
-    def _wait(self, seconds: float) -> None:
+    def _patience(self) -> float:
+        is_heard = self._ear is not None and self._ear.is_heard
+        return min(LOOK_ANYWAY, self._lease + 5.0) if is_heard else LOOK_EVERY
+
+    def _wait(self, seconds: float) -> bool:
+        """Until somebody rings or wakes us: True; or for these seconds."""
         assert self._ear is not None
         self._waits = True
         try:
-            if not self._is_woken:
-                self._ear.wait(seconds)
+            return self._is_woken or self._ear.wait(max(seconds, 0.0))
         finally:
             self._waits = False

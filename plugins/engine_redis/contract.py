@@ -122,8 +122,8 @@ class Subscription(Protocol):
     def open(self) -> None:
         """Subscribe, if that is not so and it was not tried just now; who looks after this misses nothing. Never raises."""
 
-    def wait(self, timeout: float) -> None:
-        """Until something is said in the channel, `wake` is called, the connection breaks, or `timeout` seconds are over."""
+    def wait(self, timeout: float) -> bool:
+        """Until something is said in the channel, `wake` is called or the connection breaks: True; or for `timeout` seconds."""
 
     def wake(self) -> None:
         """End the wait, or the next one. From any thread."""

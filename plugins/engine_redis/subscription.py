@@ -59,7 +59,7 @@ class Subscription:
             log.info("Redis is heard again")
         self._is_told = False
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float) -> bool:
         poll = select.poll()
         poll.register(self._nudged, select.POLLIN)
         if self._connection is not None:
@@ -67,13 +67,14 @@ class Subscription:
         else:
             timeout = min(timeout, max(0.0, self._next_try - monotonic()))
         if not poll.poll(timeout * 1000):
-            return
+            return self._connection is None
         try:
             self._nudged.recv(_PIECE_BYTES)
         except BlockingIOError:
             pass  # it was the server
         if self._connection is not None:
             self._hear()
+        return True
 
     def wake(self) -> None:
         try:

@@ -5,16 +5,16 @@
 -- Returns {"", keys, tokens, messages, marks, lost} (see deliveries.lua), or {seconds until there may be something, or
 -- "inf", lost} when nothing is there; `lost` has the consumers whose lease had ended and what was taken back of each.
 
+local SOON = 20 -- seconds; what is due later is found by the looks of those who wait
 local id, lease, number, limit = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local now = time()
 local next_change = math.huge
-local freed, lost = {}, {}
-
-write_though_full()
+local freed, later, lost = {}, {}, {}
 
 -- Nobody knows whether what a lost consumer held was running. So the first time it becomes suspect, and a suspect is
 -- charged with a crash only if it was marked as started.
 local function take_back(consumer)
+  write_though_full()
   local held = call('HGETALL', P .. 'held:' .. consumer)
   for i = 1, #held, 2 do
     local key = held[i]
@@ -78,11 +78,12 @@ local function pop(queue)
 end
 
 take_back_lost()
-extend_lease(id, lease, now)
 
 if ARGV[1] == '1' then
   local before = handed_out(id, number)
   if before then
+    write_though_full()
+    extend_lease(id, lease, now)
     return { '', before[1], before[2], before[3], before[4], lost }
   end
 end
@@ -93,7 +94,10 @@ for i = 1, #queues do
   if due > 0 then
     freed[queues[i]] = (freed[queues[i]] or 0) + due
   end
-  next_change = min(next_change, left or next_change)
+  if left then
+    next_change = min(next_change, left)
+    later[#later + 1] = left < SOON and queues[i] or nil
+  end
 end
 
 local keys, places, of
@@ -105,15 +109,23 @@ end
 
 local reply
 if #keys > 0 then
+  extend_lease(id, lease, now)
   if ARGV[7] == '1' then
     for i = 1, #queues do
       call('ZREM', P .. 'waiting:' .. queues[i], id)
+    end
+    -- We may have been the one who knew what is due next.
+    for i = 1, #later do
+      wake(later[i], 1)
     end
   end
   local out = hand_out(id, number, keys, places, of)
   reply = { '', out[1], out[2], out[3], out[4], lost }
 else
   if ARGV[6] == '1' then
+    if ARGV[7] ~= '1' and call('EXISTS', P .. 'held:' .. id) == 0 then
+      call('ZADD', P .. 'leases', 'XX', instant(now + IDLE), id) -- so that nobody need renew it
+    end
     for i = 1, #queues do
       call('ZADD', P .. 'waiting:' .. queues[i], instant(now), id)
     end

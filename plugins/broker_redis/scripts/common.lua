@@ -8,7 +8,7 @@
 --   delayed:<queue>    zset    "<place>:<key>" → instant it is due, epoch seconds
 --   held:<consumer>    hash    key → token: what a consumer holds
 --   states             hash    key → "<fence> <crashes> <suspect> <started>": only of what was handed out and came back
---   leases             zset    consumer → instant its lease ends
+--   leases             zset    consumer → instant its lease ends; of one that holds nothing and waits, about a day ahead
 --   consumer:<id>      hash    lease: seconds; settled: "<number> <what was refused>" of its last settlement
 --   waiting:<queue>    zset    consumer → since when it waits for messages of the queue
 --   queues             set     every queue that is known
@@ -21,7 +21,7 @@
 -- A token is "<fence>:<number>:<place>:<queue>"; `number` is the fetch that took the message. Whoever settles must
 -- show the very token, so nothing else need be compared.
 
-local LOOK_EVERY = 1 -- seconds after which every consumer that waits looks by itself: no ring for what is due later
+local IDLE = 86400 -- seconds for which a consumer that holds nothing is remembered
 local P = KEYS[1]
 
 local call = redis.call
@@ -121,7 +121,7 @@ local function sort_new(list, keys, now)
       if eta and eta > now then
         into, score, member = delayed, eta, format('%.0f:', place) .. key
       end
-      if not eta or eta <= now + LOOK_EVERY then
+      if into == ready then
         news[queue] = (news[queue] or 0) + 1
       end
       into[queue] = into[queue] or {}
@@ -131,6 +131,16 @@ local function sort_new(list, keys, now)
     end
   end
   return fields, ready, delayed, news
+end
+
+-- Put entries of instant and member into what waits for later in a queue; whether one is now the first to be due. Then
+-- one consumer must look, to learn when: of those who wait, somebody knows what is first, and looks in time.
+local function delay(queue, entries)
+  local set = P .. 'delayed:' .. queue
+  local before = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  spread('ZADD', set, entries)
+  local after = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  return not before or tonumber(after) < tonumber(before)
 end
 
 -- Let messages wait, but for those whose key waits or is held; `list` as `read_run` makes it. The first write, that of
@@ -145,11 +155,15 @@ local function publish(list, now)
   end
   local fields, ready, delayed, news = sort_new(list, keys, now)
   spread('HSET', P .. 'messages', fields)
-  for kind, by_queue in pairs({ ['ready:'] = ready, ['delayed:'] = delayed }) do
-    for queue, entries in pairs(by_queue) do
-      spread('ZADD', P .. kind .. queue, entries)
-      call('SADD', P .. 'queues', queue)
+  for queue, entries in pairs(ready) do
+    spread('ZADD', P .. 'ready:' .. queue, entries)
+    call('SADD', P .. 'queues', queue)
+  end
+  for queue, entries in pairs(delayed) do
+    if delay(queue, entries) then
+      news[queue] = (news[queue] or 0) + 1
     end
+    call('SADD', P .. 'queues', queue)
   end
   for queue, number in pairs(news) do
     wake(queue, number)
@@ -213,6 +227,7 @@ local function promote(queue, now)
   for i = 1, #due do
     entries[2 * i - 1], entries[2 * i] = match(due[i], '^(%d+):(.*)$')
   end
+  write_though_full()
   spread('ZADD', P .. 'ready:' .. queue, entries)
   spread('ZREM', delayed, due)
   return #due

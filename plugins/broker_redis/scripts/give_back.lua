@@ -21,3 +21,7 @@ end
 for queue, most in pairs(freed) do
   wake(queue, min(most, call('ZCARD', P .. 'ready:' .. queue)))
 end
+-- What comes later is to be known to somebody else who waits.
+for i = 3, #ARGV do
+  wake(ARGV[i], call('EXISTS', P .. 'delayed:' .. ARGV[i]))
+end

@@ -163,12 +163,11 @@ local function free(queue)
   freed[queue] = (freed[queue] or 0) + 1
 end
 
-local function park(key, token, delay)
+local function park(key, token, seconds)
   local fence, place, queue = parse(token)
   local crashes, suspect = state_of(key)
   set_state(key, fence, crashes, suspect, 0)
-  call('ZADD', P .. 'delayed:' .. queue, instant(now + delay), place .. ':' .. key)
-  if delay <= LOOK_EVERY then
+  if delay(queue, { instant(now + seconds), place .. ':' .. key }) then
     free(queue)
   end
 end
@@ -185,11 +184,11 @@ end
 
 for n = 1, #keys do
   if at[n] then
-    local verdict, delay, reason = ARGV[at[n]], tonumber(ARGV[at[n] + 1]), ARGV[at[n] + 2]
+    local verdict, seconds, reason = ARGV[at[n]], tonumber(ARGV[at[n] + 1]), ARGV[at[n] + 2]
     if verdict == 'D' then
       bury(keys[n], tokens[n], reason)
-    elseif verdict == 'P' and delay > 0 then
-      park(keys[n], tokens[n], delay)
+    elseif verdict == 'P' and seconds > 0 then
+      park(keys[n], tokens[n], seconds)
     elseif verdict == 'A' then
       forgotten[#forgotten + 1] = keys[n]
     else
