@@ -1,0 +1,95 @@
+"""What is measured of KernelQ alone: the cost of plugins, and growth."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from benchmarks.errors import BenchFailed
+from benchmarks.stand import Stand
+
+from .drain import drain
+from .measure import Numbers, Size
+
+NEEDED = frozenset(
+    {
+        "backend_redis",
+        "broker_redis",
+        "bulk",
+        "commands",
+        "engine_redis",
+        "pool_prefork",
+        "results",
+        "serializers",
+        "worker",
+    }
+)
+"""Plugins that a worker with processes, on Redis and with results, cannot do without."""
+
+EMPTY = 10
+"""Plugins of empty hooks."""
+
+FIRST = 10_000
+"""Tasks over which growth is measured: the first of those that wait."""
+
+_LIST = "import json, tasks; print(json.dumps([info.name for info in tasks.app.plugins.infos()]))"
+
+
+def plugins(stand: Stand, size: Size) -> Numbers:
+    """M13: M2 of KernelQ with no plugin that it can do without, with all first-party ones, and with ten of empty hooks besides."""
+    others = sorted(set(_installed(stand)) - NEEDED)
+    variants = {
+        "none": {"BENCH_DISABLE_PLUGINS": " ".join(others)},
+        "all": {},
+        "empty": {"BENCH_EMPTY_PLUGINS": str(EMPTY)},
+    }
+    rates = {}
+    for name, more in variants.items():
+        stand.reset()
+        rates[name] = drain(stand, size, more=more)
+    numbers = {f"{name}_tasks_s": told["tasks_s"] for name, told in rates.items()}
+    numbers |= {f"{name}_cpu_us": told["cpu_us"] for name, told in rates.items()}
+    for name in ("all", "empty"):
+        numbers[f"{name}_ratio"] = rates[name]["tasks_s"] / rates["none"]["tasks_s"]
+    return numbers
+
+
+def growth(stand: Stand, size: Size) -> Numbers:
+    """M14: the first 10,000 tasks of a queue, by how many wait, and with as many delayed ones beside as wait at most."""
+    most = max(size.waiting)
+    numbers: Numbers = {}
+    for waiting, delayed in [*((waiting, 0) for waiting in size.waiting), (min(size.waiting), most)]:
+        stand.reset()
+        name = f"delayed_{delayed}" if delayed else f"waiting_{waiting}"
+        for what, value in _first(stand, waiting, delayed).items():
+            numbers[f"{name}_{what}"] = value
+    least = numbers[f"waiting_{min(size.waiting)}_tasks_s"]
+    numbers["ratio"] = numbers[f"waiting_{most}_tasks_s"] / least
+    numbers["delayed_ratio"] = numbers[f"delayed_{most}_tasks_s"] / least
+    return numbers
+
+
+def _first(stand: Stand, waiting: int, delayed: int) -> Numbers:
+    """Rate of the first tasks, and what the server's scripts (claims and settlements) cost for each."""
+    redis = stand.store.redis
+    assert redis is not None
+    stand.client("fill", n=waiting)
+    if delayed:
+        stand.client("fill_later", n=delayed)
+    used = redis.script_seconds()
+    with stand.workers() as workers:
+        # The numbers are those of the order of publishing, so the first tasks have the lowest; a few more may be on their way.
+        last = min(waiting, 3 * FIRST)
+        tenth_at, tenth = stand.reached(workers, FIRST // 10, 0, last)
+        most_at, most = stand.reached(workers, FIRST * 9 // 10, 0, last)
+        used = redis.script_seconds() - used
+    return {"tasks_s": (most - tenth) / (most_at - tenth_at), "server_us": used / most * 1e6}
+
+
+def _installed(stand: Stand) -> list[str]:
+    command = [str(stand.python), "-c", _LIST]
+    done = subprocess.run(command, env=stand.environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchFailed(f"KernelQ could not list its plugins: {done.stderr[-500:]}")
+    names: list[str] = json.loads(done.stdout)
+    return names
