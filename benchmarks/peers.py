@@ -226,7 +226,7 @@ PEERS = (
     _TASKIQ,
     _ARQ,
     _PROCRASTINATE,
-    replace(_SQL_KERNELQ, name="kernelq_sqlite", store="sqlite", details="SQLite, synchronous=normal; else as kernelq", n=20_000),
+    replace(_SQL_KERNELQ, name="kernelq_sqlite", store="sqlite", details="SQLite, synchronous=normal; else as kernelq", n=50_000),
     replace(
         _HUEY,
         name="huey_sqlite",

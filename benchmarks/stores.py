@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -70,10 +71,15 @@ class RedisStore(Store):
 
 
 class SqliteStore(Store):
-    """One file, made new for each measurement."""
+    """One file, made new for each measurement; on the disk, as its users have it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "store.sqlite3"
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="kernelq-bench-", ignore_cleanup_errors=True)
+        self._file = Path(self._folder.name) / "store.sqlite3"
+
+    def end(self) -> None:
+        """Remove it."""
+        self._folder.cleanup()
 
     def reset(self, peer: Peer, python: Path) -> None:
         for end in ("", "-wal", "-shm"):
@@ -210,7 +216,9 @@ class Stores:
 
     def _start(self, name: str) -> Store:
         if name == "sqlite":
-            return SqliteStore(self._folder)
+            file = SqliteStore()
+            self._exits.callback(file.end)
+            return file
         kinds: dict[str, tuple[type[Server], Any]] = {
             "redis": (RedisServer, RedisStore),
             "postgresql": (PostgresServer, PostgresStore),

@@ -34,8 +34,8 @@ class EmptyHooks:
     def task_success(self) -> None: ...
 
 
-for _ in range(int(os.environ.get("BENCH_EMPTY_PLUGINS", "0"))):
-    app.register_plugin(EmptyHooks())
+for number in range(int(os.environ.get("BENCH_EMPTY_PLUGINS", "0"))):
+    app.register_plugin(type(f"EmptyHooks{number}", (EmptyHooks,), {})())  # a plugin is known by its class's name
 
 
 @app.task
