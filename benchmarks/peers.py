@@ -41,6 +41,8 @@ class Peer:
     details: str
     """How it keeps what it guarantees, and how it is set up here."""
     serializer: str = "JSON"
+    slots: int = 2
+    """Tasks that its two processes run at once."""
     environment: Mapping[str, str] = field(default_factory=dict)
     waiting_environment: Mapping[str, str] = field(default_factory=dict)
     """More variables for measures that wait for results."""
@@ -108,6 +110,7 @@ _DRAMATIQ = Peer(
     results="1 DBSIZE",
     guarantee="at least once",
     details="acknowledged after the run; 2 processes of 4 threads, dramatiq_queue_prefetch=200 (tuned)",
+    slots=8,
     environment={"dramatiq_queue_prefetch": "200"},
     measures=BASIC | {"M8"},
 )
@@ -168,6 +171,7 @@ _TASKIQ = Peer(
     results="1 DBSIZE",
     guarantee="at least once",
     details="Redis stream, XACK when saved; coroutines, 100 at once per process, 2 processes on uvloop",
+    slots=200,
     n=10_000,
 )
 
@@ -179,6 +183,7 @@ _ARQ = Peer(
     unsettled=("0 ZCARD arq:queue",),
     guarantee="at least once",
     details="removed after the run; coroutines, 100 at once per process, 2 processes; poll_delay 0.01 s for M4 only",
+    slots=200,
     serializer="pickle",
     waiting_environment={"BENCH_ARQ_POLL": "0.01"},
     round_trips=100,
@@ -195,6 +200,7 @@ _PROCRASTINATE = Peer(
     schema=("procrastinate", "--app", "tasks.app", "schema", "--apply"),
     guarantee="at least once",
     details="its row is updated after the run; coroutines, 20 at once per process, 2 processes",
+    slots=40,
     environment={"PROCRASTINATE_VERBOSE": "0"},
     n=2000,
     measures=frozenset({"M1", "M1b", "M3", "M5", "M6", "M10", "M11", "M12"}),
@@ -217,6 +223,7 @@ PEERS = (
         name="dramatiq_default",
         workers=(("dramatiq", "tasks:broker", "-p", "2", "-t", "8"),),
         details="8 threads and the default prefetch; else as dramatiq",
+        slots=16,
         environment={},
         n=8000,
         measures=frozenset({"M2", "M2r"}),

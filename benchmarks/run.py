@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -118,12 +119,17 @@ class Run:
         return True
 
     def _is_worth(self, measure: Measure, peer: Peer) -> bool:
-        """Whether to measure it again: not when it takes long and the peer is far behind the fastest."""
-        first = {name: repeats[0] for name, repeats in self.outcome["runs"].get(measure.name, {}).items()}
-        if measure.slow_factor is None or peer.name not in first or is_ours(peer.name):
+        """Whether to measure it again: a peer that is far behind the fastest one by now only takes time."""
+        number, measured = measure.decisive, self.outcome["runs"].get(measure.name, {})
+        if not number or is_ours(peer.name) or len(measured.get(peer.name, ())) < measure.chances:
             return True
-        fastest = min(numbers[measure.time] for name, numbers in first.items() if not is_ours(name))
-        return bool(first[peer.name][measure.time] <= measure.slow_factor * fastest)
+        medians = {
+            name: statistics.median(repeat[number] for repeat in repeats)
+            for name, repeats in measured.items()
+            if not is_ours(name)
+        }
+        fastest = min(medians.values()) if measure.is_cost else max(medians.values())
+        return not measure.is_far_behind(medians[peer.name], fastest)
 
     def _skip(self, why: str) -> None:
         if why not in self.outcome["skipped"]:

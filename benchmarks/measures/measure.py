@@ -10,6 +10,9 @@ from benchmarks.stand import Stand
 
 Numbers = dict[str, float]
 
+FAR_BEHIND = 3.0
+"""A peer so many times slower than the fastest one is left out of further repeats."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
@@ -22,11 +25,11 @@ class Size:
     round_trips: int = 1000
     due: int = 20_000
     """Tasks due at one moment."""
-    idle: float = 8.0
+    idle: float = 6.0
     """Seconds of looking at an idle worker."""
     payloads: int = 1000
     mixed: tuple[int, int, float] = (1000, 10, 60.0)
-    """Short tasks, long tasks, and the seconds over which they are published."""
+    """Short tasks, long tasks, and the seconds over which they are published: a long one (5 s) ends before the next one comes."""
     group: int = 1000
     chain: int = 100
     waiting: tuple[int, ...] = (10_000, 100_000, 1_000_000)
@@ -47,7 +50,7 @@ QUICK = Size(
     due=2000,
     idle=3.0,
     payloads=200,
-    mixed=(150, 2, 9.0),
+    mixed=(120, 1, 7.0),
     group=200,
     chain=30,
     waiting=(10_000, 50_000),
@@ -63,7 +66,13 @@ class Measure:
     run: Callable[[Stand, Size], Numbers]
     repeats: int = 1000
     """At most so often: those that take a minute are not repeated as often as the others."""
-    slow_factor: float | None = None
-    """A peer whose first time is so many times that of the fastest is not measured again."""
-    time: str = ""
-    """The number that says so."""
+    decisive: str = ""
+    """The number by which a peer that is far behind is no longer measured; without one all are, each time."""
+    is_cost: bool = False
+    """Whether less of it is better."""
+    chances: int = 2
+    """How often every peer is measured."""
+
+    def is_far_behind(self, value: float, fastest: float) -> bool:
+        """Whether a peer with that number need not be measured again, beside the fastest peer's."""
+        return value > FAR_BEHIND * fastest if self.is_cost else value * FAR_BEHIND < fastest

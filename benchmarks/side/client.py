@@ -145,7 +145,7 @@ OPERATIONS = {
 
 async def _main(operation: str, parameters: dict[str, Any]) -> Numbers:
     await _call(getattr(calls, "setup", lambda: None))
-    numbers: Numbers = await OPERATIONS[operation](**parameters)  # type: ignore[operator]  # each has its own parameters
+    numbers: Numbers = await OPERATIONS[operation](**parameters)
     await _call(getattr(calls, "close", lambda: None))
     return numbers
 

@@ -234,11 +234,29 @@ def test_a_mark_is_counted_once_and_twice(tmp_path: Path, monkeypatch: pytest.Mo
     side._own.cache_clear()
 
 
-def test_a_slow_peer_is_not_measured_again_by_what_takes_a_minute(tmp_path: Path) -> None:
-    run = Run(Homes(tmp_path), Stores(tmp_path), tmp_path, QUICK)
-    (measure,) = [measure for measure in MEASURES if measure.name == "M7"]
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(Homes(tmp_path), Stores(tmp_path), tmp_path, QUICK)
+
+
+def worth(run: Run, measure: str) -> list[str]:
+    (found,) = [each for each in MEASURES if each.name == measure]
+    return [peer for peer in ("kernelq", "huey", "dramatiq", "celery", "rq") if run._is_worth(found, BY_NAME[peer])]
+
+
+def test_a_peer_far_behind_is_not_measured_again_by_what_takes_long(run: Run) -> None:
     run.outcome["runs"] = runs("M7", "p99", kernelq=[9.0], huey=[1.0], dramatiq=[3.0], celery=[3.1])
 
-    assert [
-        name for name in ("kernelq", "huey", "dramatiq", "celery", "rq") if run._is_worth(measure, BY_NAME[name])
-    ] == ["kernelq", "huey", "dramatiq", "rq"]
+    assert worth(run, "M7") == ["kernelq", "huey", "dramatiq", "rq"]
+
+
+def test_a_rate_far_behind_has_a_second_chance(run: Run) -> None:
+    run.outcome["runs"] = runs("M2", "tasks_s", kernelq=[9.0], huey=[30.0, 30.0], dramatiq=[9.0], celery=[9.0, 9.0])
+
+    assert worth(run, "M2") == ["kernelq", "huey", "dramatiq", "rq"]
+
+
+def test_what_is_quick_is_measured_each_time(run: Run) -> None:
+    run.outcome["runs"] = runs("M1", "msgs_s", huey=[30.0] * 3, celery=[1.0] * 3)
+
+    assert worth(run, "M1") == ["kernelq", "huey", "dramatiq", "celery", "rq"]
