@@ -67,6 +67,7 @@ class Run:
                     if measure.name in peer.measures and number < measure.repeats and self._is_worth(measure, peer):
                         self._attempt(measure.name, peer.name, partial(self._once, measure, peer))
                         save()
+                self._stores.end("rabbitmq")  # it is busy even when nobody asks for anything
 
     def _once(self, measure: Measure, peer: Peer) -> Numbers:
         redis = self._stores.get("redis") if peer.store == "redis" else None
@@ -110,7 +111,7 @@ class Run:
 
     def _is_ready(self, peer: Peer) -> bool:
         try:
-            self._stores.get(peer.store)
+            self._stores.check(peer.store)
             self._python[peer.home] = self._homes.python(peer.home)
         except (Missing, BenchFailed) as missing:
             self._skip(f"{peer.name}: {missing}")

@@ -81,16 +81,7 @@ class Server(ABC):
 
     def find(self, program: str) -> str:
         """The path of a program of this server; raises `Missing`."""
-        places = [
-            os.environ.get("PATH", ""),
-            "/usr/sbin",
-            "/usr/local/sbin",
-            *sorted(glob("/usr/lib/postgresql/*/bin")),
-        ]
-        found = shutil.which(program, path=os.pathsep.join(places))
-        if found is None:
-            raise Missing(f"{program} is not installed; on Debian: apt-get install {self.package}")
-        return found
+        return find(program, self.package)
 
     def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -222,6 +213,15 @@ class RabbitServer(Server):
         # Debian's wrapper in PATH insists on a user of its own; the scripts behind it do not.
         inner = Path("/usr/lib/rabbitmq/bin") / name
         return str(inner) if inner.exists() else self.find(name)
+
+
+def find(program: str, package: str) -> str:
+    """The path of a server's program; raises `Missing` with the Debian package that brings it."""
+    places = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *sorted(glob("/usr/lib/postgresql/*/bin"))]
+    found = shutil.which(program, path=os.pathsep.join(places))
+    if found is None:
+        raise Missing(f"{program} is not installed; on Debian: apt-get install {package}")
+    return found
 
 
 def free_port() -> int:

@@ -50,7 +50,7 @@ class Stand:
         self.store = store
         self.marks = marks
         self.python = python
-        self._folder = folder
+        self.folder = folder
         self._port = port
         self.reset()
 
@@ -79,19 +79,25 @@ class Stand:
             | dict(more or {})
         )
 
-    def start_client(self, operation: str, environment: Mapping[str, str], **parameters: Any) -> subprocess.Popen[str]:
-        """Begin an operation of `side.client`."""
+    @contextmanager
+    def running_client(
+        self, operation: str, environment: Mapping[str, str], **parameters: Any
+    ) -> Iterator[subprocess.Popen[str]]:
+        """An operation of `side.client`, begun with the block; what is left of it afterwards is killed."""
         command = [str(self.python), str(FOLDER / "side" / "client.py"), operation, json.dumps(parameters)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=environment, cwd=self._folder, stdout=pipe, stderr=pipe, text=True)
+        client = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+        try:
+            yield client
+        finally:
+            client.kill()
+            client.communicate()
 
     def finish_client(self, client: subprocess.Popen[str]) -> dict[str, float]:
         """Wait for an operation; what it measured."""
         try:
             out, errors = client.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            client.kill()
-            client.communicate()
             raise BenchFailed(f"the client of {self.peer.name} did not end in {PATIENCE:g} s") from None
         for line in out.splitlines():
             if line.startswith("@@"):
@@ -103,9 +109,8 @@ class Stand:
         self, operation: str, *, results: bool = False, more: Mapping[str, str] | None = None, **parameters: Any
     ) -> dict[str, float]:
         """Carry out an operation of `side.client`."""
-        return self.finish_client(
-            self.start_client(operation, self.environment(results=results, more=more), **parameters)
-        )
+        with self.running_client(operation, self.environment(results=results, more=more), **parameters) as client:
+            return self.finish_client(client)
 
     @contextmanager
     def workers(
@@ -119,7 +124,7 @@ class Stand:
         environment = self.environment(results=results, more=more)
         for command in told:
             command[0] = str(self.python.parent / command[0])
-        workers = Workers(told, environment, self._folder)
+        workers = Workers(told, environment, self.folder)
         try:
             yield workers
         finally:

@@ -7,15 +7,16 @@ import sqlite3
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .errors import BenchFailed, Missing
+from .errors import BenchFailed
 from .homes import ROOT
 from .peers import Peer
 from .resp import RedisClient
-from .servers import PostgresServer, RabbitServer, RedisServer, Server
+from .servers import PostgresServer, RabbitServer, RedisServer, Server, find
 
 
 class Store(ABC):
@@ -188,44 +189,46 @@ class RabbitStore(Store):
         return sum(int(count) for name, count in counts.items() if name == peer.queue)
 
 
+SERVERS: dict[str, type[Server]] = {"redis": RedisServer, "postgresql": PostgresServer, "rabbitmq": RabbitServer}
+
+
 class Stores:
     """All stores, each started when it is first asked for, and ended with the block."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, Store | Missing] = {}
-        self._exits = ExitStack()
+        self._running: dict[str, tuple[Store, Callable[[], None]]] = {}
+        self._started = 0
 
     def __enter__(self) -> Stores:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._exits.close()
+        self.end(*self._running)
+
+    def check(self, name: str) -> None:
+        """Raises `Missing` where the server of that store is not installed."""
+        if name in SERVERS:
+            find(SERVERS[name].program, SERVERS[name].package)
 
     def get(self, name: str) -> Store:
-        """The store of that name; raises `Missing` where its server is not installed."""
-        if name not in self._known:
-            try:
-                self._known[name] = self._start(name)
-            except Missing as missing:
-                self._known[name] = missing
-        found = self._known[name]
-        if isinstance(found, Missing):
-            raise found
-        return found
+        """The store of that name."""
+        if name not in self._running:
+            self._running[name] = self._start(name)
+        return self._running[name][0]
 
-    def _start(self, name: str) -> Store:
+    def end(self, *names: str) -> None:
+        """End those stores; what they hold is gone."""
+        for name in names:
+            if name in self._running:
+                _, end = self._running.pop(name)
+                end()
+
+    def _start(self, name: str) -> tuple[Store, Callable[[], None]]:
         if name == "sqlite":
             file = SqliteStore()
-            self._exits.callback(file.end)
-            return file
-        kinds: dict[str, tuple[type[Server], Any]] = {
-            "redis": (RedisServer, RedisStore),
-            "postgresql": (PostgresServer, PostgresStore),
-            "rabbitmq": (RabbitServer, RabbitStore),
-        }
-        server_class, store_class = kinds[name]
-        server = server_class(self._folder / name)
-        self._exits.callback(server.end)
-        store: Store = store_class(server)
-        return store
+            return file, file.end
+        kinds: dict[str, Any] = {"redis": RedisStore, "postgresql": PostgresStore, "rabbitmq": RabbitStore}
+        self._started += 1
+        server = SERVERS[name](self._folder / f"{name}-{self._started}")
+        return kinds[name](server), server.end

@@ -35,9 +35,9 @@ def both_at_once(stand: Stand, size: Size) -> Numbers:
     n = min(size.tasks(stand.peer), 4 * size.single)
     with stand.workers() as workers:
         stand.warm_up(workers)
-        client = stand.start_client("send", stand.environment(), n=n, warm_ups=0)
-        drained = stand.drained(workers, n)
-        begun_at = stand.finish_client(client)["begun_at"]
+        with stand.running_client("send", stand.environment(), n=n, warm_ups=0) as client:
+            drained = stand.drained(workers, n)
+            begun_at = stand.finish_client(client)["begun_at"]
         return {"tasks_s": n / (drained.quiet - begun_at), "repeated": drained.repeated}
 
 
@@ -46,9 +46,9 @@ def large_arguments(stand: Stand, size: Size) -> Numbers:
     n = min(size.payloads, stand.peer.n // 5)
     with stand.workers() as workers:
         stand.warm_up(workers)
-        client = stand.start_client("payloads", stand.environment(), n=n, kilobytes=100)
-        drained = stand.drained(workers, n)
-        begun_at = stand.finish_client(client)["begun_at"]
+        with stand.running_client("payloads", stand.environment(), n=n, kilobytes=100) as client:
+            drained = stand.drained(workers, n)
+            begun_at = stand.finish_client(client)["begun_at"]
         return {"tasks_s": n / (drained.quiet - begun_at), "repeated": drained.repeated}
 
 

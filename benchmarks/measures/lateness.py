@@ -34,7 +34,11 @@ def due_at_once(stand: Stand, size: Size) -> Numbers:
         while stand.marks.done(0, n) < n and time.time() < when + LONGEST:
             time.sleep(0.05)
     late = [began - when for began in stand.marks.began(n) if began]
-    return _spread(late, n) | {"growth_mb": after.pss_mb - before.pss_mb, "early": sum(each < -0.001 for each in late)}
+    return _spread(late, n) | {
+        "growth_mb": after.pss_mb - before.pss_mb,
+        "early": sum(each < -0.001 for each in late),
+        "repeated": stand.marks.repeated(0, n),
+    }
 
 
 def mixed(stand: Stand, size: Size) -> Numbers:
@@ -47,19 +51,14 @@ def mixed(stand: Stand, size: Size) -> Numbers:
         while stand.marks.done(0, short) < short and time.time() < deadline:
             time.sleep(0.05)
     times = zip(stand.marks.published(short), stand.marks.began(short), strict=True)
-    spread = _spread([(began - published) for published, began in times if began], short)
-    return {f"{name}_ms": value * 1000 for name, value in spread.items() if name != "missing"} | {
-        "missing": spread["missing"]
-    }
+    spread = _spread([began - published for published, began in times if began], short)
+    numbers = {f"{name}_ms": value * 1000 for name, value in spread.items()}
+    return numbers | {"repeated": stand.marks.repeated(0, short)}
 
 
 def _spread(values: Iterable[float], n: int) -> Numbers:
+    """Of the times of all `n` tasks: the middle, the 99th of a hundred, and the last."""
     found = sorted(values)
-    if not found:
-        raise BenchFailed("none of the tasks began in time")
-    return {
-        "p50": found[len(found) // 2],
-        "p99": found[min(len(found) - 1, len(found) * 99 // 100)],
-        "last": found[-1],
-        "missing": n - len(found),
-    }
+    if len(found) < n:
+        raise BenchFailed(f"{len(found)} of {n} tasks began in time")
+    return {"p50": found[len(found) // 2], "p99": found[min(len(found) - 1, len(found) * 99 // 100)], "last": found[-1]}

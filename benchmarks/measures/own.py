@@ -100,7 +100,9 @@ def _start(stand: Stand, filled: int) -> Numbers:
 
 def _installed(stand: Stand) -> list[str]:
     command = [str(stand.python), "-c", _LIST]
-    done = subprocess.run(command, env=stand.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=stand.environment(), cwd=stand.folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise BenchFailed(f"KernelQ could not list its plugins: {done.stderr[-500:]}")
     names: list[str] = json.loads(done.stdout)

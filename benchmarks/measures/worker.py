@@ -47,7 +47,9 @@ def idle(stand: Stand, size: Size) -> Numbers:
 def _import(stand: Stand) -> tuple[float, float]:
     begun = time.perf_counter()
     command = [str(stand.python), "-c", _IMPORT]
-    done = subprocess.run(command, env=stand.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=stand.environment(), cwd=stand.folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise BenchFailed(f"{stand.peer.name}: {done.stderr[-500:]}")
     return time.perf_counter() - begun, int(done.stdout.split()[-1]) / 1024
