@@ -50,6 +50,9 @@ README = ROOT / "README.md"
 def main() -> int:
     """Measure, print the table, write the files; exit code 1 when something failed."""
     options = _options()
+    if options.from_file:
+        _show(json.loads(options.from_file.read_text()), options)
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers are ended too
     size, repeats = (QUICK, options.repeats or 1) if options.quick else (FULL, options.repeats or 5)
     peers = options.only or (QUICK_PEERS if options.quick else ())
@@ -104,6 +107,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--repeats", type=int, help="how often everything is measured [5; quick: 1]")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write every number there, as JSON")
+    parser.add_argument(
+        "--from", dest="from_file", type=Path, metavar="FILE", help="show what --out wrote, and measure nothing"
+    )
     parser.add_argument(
         "--home",
         type=Path,

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 from .report import Line
 from .table import short
 
-WIDTH = 900
-LABELS = 360
+WIDTH = 960
+LABELS = 400
 """Pixels left of the axis."""
 
 RIGHT = 90

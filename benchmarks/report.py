@@ -82,11 +82,13 @@ def repeated(runs: Runs) -> dict[str, int]:
 
 def verdict(row: Row, value: float, ratio: float | None) -> str:
     """How a row did: see `VERDICTS`. A ratio that could not be had reaches no goal, unless KernelQ's cost is 0 itself."""
+    if row.at_least is None and row.wanted is None:
+        return ""
+    if row.at_least is not None and not _is_met(row.at_least, row, value, ratio):
+        return "short"
     if row.wanted is not None and _is_met(row.wanted, row, value, ratio):
         return "wanted"
-    if row.at_least is None:
-        return "" if row.wanted is None else "short"
-    return "reached" if _is_met(row.at_least, row, value, ratio) else "short"
+    return "short" if row.at_least is None else "reached"
 
 
 def _line(runs: Runs, row: Row) -> Line | None:

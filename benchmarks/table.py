@@ -62,10 +62,11 @@ def summary(outcome: Mapping[str, Any]) -> str:
             line.title,
             f"{short(line.ours.median)} {line.unit}".strip(),
             "" if line.theirs is None else f"{short(line.theirs.median)} {line.unit}".strip(),
-            "" if line.rival is None else f"{line.rival}, {BY_NAME[line.rival].guarantee}",
+            f"{line.rival}, {BY_NAME[line.rival].guarantee}",
             "" if line.ratio is None else f"{short(line.ratio)} ×",
         )
         for line in lines(outcome["runs"])
+        if line.rival is not None
     ]
     told = (
         f"{outcome['date']}, {outcome['machine']}, {outcome['settings']}. KernelQ delivers at least once in every row."

@@ -34,6 +34,8 @@ class Size:
     chain: int = 100
     waiting: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Messages that wait, for the measure of growth."""
+    starts: int = 7
+    """How often workers start on each of these."""
     limit: int = 20_000
 
     def tasks(self, peer: Peer) -> int:
@@ -54,6 +56,7 @@ QUICK = Size(
     group=200,
     chain=30,
     waiting=(10_000, 50_000),
+    starts=3,
     limit=5000,
 )
 

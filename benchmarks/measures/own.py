@@ -33,8 +33,8 @@ EMPTY = 10
 FIRST = 10_000
 """Tasks over which growth is measured: the first of those that wait."""
 
-STARTS = 3
-"""How often workers start to run them."""
+WINDOW = (3000, 9000)
+"""Of these, those that are timed: by the first both processes are at work, and behind the last none is out of messages."""
 
 _LIST = "import json, tasks; print(json.dumps([info.name for info in tasks.app.plugins.infos()]))"
 
@@ -65,21 +65,22 @@ def growth(stand: Stand, size: Size) -> Numbers:
     for waiting, delayed in [*((waiting, 0) for waiting in size.waiting), (min(size.waiting), most)]:
         stand.reset()
         name = f"delayed_{delayed}" if delayed else f"waiting_{waiting}"
-        for what, value in _first(stand, waiting, delayed).items():
+        for what, value in _first(stand, waiting, delayed, size.starts).items():
             numbers[f"{name}_{what}"] = value
-    least = numbers[f"waiting_{min(size.waiting)}_tasks_s"]
-    numbers["ratio"] = numbers[f"waiting_{most}_tasks_s"] / least
-    numbers["delayed_ratio"] = numbers[f"delayed_{most}_tasks_s"] / least
+    least = f"waiting_{min(size.waiting)}"
+    for name, other in (("", f"waiting_{most}"), ("delayed_", f"delayed_{most}")):
+        numbers[f"{name}ratio"] = numbers[f"{other}_tasks_s"] / numbers[f"{least}_tasks_s"]
+        numbers[f"{name}server_ratio"] = numbers[f"{least}_server_us"] / numbers[f"{other}_server_us"]
     return numbers
 
 
-def _first(stand: Stand, waiting: int, delayed: int) -> Numbers:
+def _first(stand: Stand, waiting: int, delayed: int, starts: int) -> Numbers:
     """Rate of the first tasks, and what the server's scripts (claims and settlements) cost for each; medians of a few starts."""
     if delayed:
         stand.client("fill_later", n=delayed)
     filled = 0
     found = []
-    for _ in range(STARTS):
+    for _ in range(starts):
         if filled - stand.marks.done(0, filled) < min(waiting, filled * 9 // 10) or not filled:
             stand.client("fill", n=waiting, base=filled)
             filled += waiting
@@ -92,10 +93,9 @@ def _start(stand: Stand, filled: int) -> Numbers:
     assert redis is not None
     used, done = redis.script_seconds(), stand.marks.done(0, filled)
     with stand.workers() as workers:
-        tenth_at, tenth = stand.reached(workers, done + FIRST // 10, 0, filled)
-        most_at, most = stand.reached(workers, done + FIRST * 9 // 10, 0, filled)
+        (first_at, first), (last_at, last) = (stand.reached(workers, done + goal, 0, filled) for goal in WINDOW)
         used = redis.script_seconds() - used
-    return {"tasks_s": (most - tenth) / (most_at - tenth_at), "server_us": used / (most - done) * 1e6}
+    return {"tasks_s": (last - first) / (last_at - first_at), "server_us": used / (last - done) * 1e6}
 
 
 def _installed(stand: Stand) -> list[str]:

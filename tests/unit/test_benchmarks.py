@@ -81,6 +81,14 @@ def test_a_goal_may_be_an_own_value(ours: float, verdict: str) -> None:
     assert (line.verdict, line.rival, line.at_least) == (verdict, None, "≤ 5 MB")
 
 
+@pytest.mark.parametrize(("ours", "verdict"), [(40, "short"), (20, "reached"), (9, "wanted")])
+def test_what_is_wanted_counts_only_where_the_least_is_reached(ours: float, verdict: str) -> None:
+    goals = {"at_least": Goal(number=1), "wanted": Goal(number=10, is_value=True)}
+    row = Row(label="M11", measure="M11", number="ms", title="wait", unit="ms", is_cost=True, **goals)
+
+    assert only(runs("M11", "ms", kernelq=[ours], huey=[30]), row).verdict == verdict
+
+
 def test_without_a_peer_beside_it_a_row_has_no_ratio_and_no_verdict() -> None:
     line = only(runs("M2", "rate", kernelq=[50]), RATE)
 
