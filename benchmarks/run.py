@@ -1,105 +1,151 @@
-"""KernelQ beside other task queues, on one machine, in one run: ``python benchmarks/run.py``; see README.md.
-
-Standard library only: KernelQ and its peers run in processes of their own.
-"""
+"""The run: all measures, peer beside peer, again and again: a machine that slows down slows all of them."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from marks import SIZE
-from measures import MEASURES, Measure, Size
-from peers import PEERS, Peer
-from report import ratios, table
-from stand import BenchFailed, Stand
+from .errors import BenchFailed, Missing
+from .homes import Homes
+from .measures import MEASURES, Measure, Numbers, Size
+from .peers import PEERS, Peer, is_ours
+from .report import LIMIT
+from .resp import RedisError
+from .side.marks import Marks
+from .stand import FOLDER, Stand
+from .stores import RedisStore, Stores
 
-FULL = Size(n=20_000, round_trips=1000)
-QUICK = Size(n=2000, round_trips=200)
-
-SYNCHRONOUS = ("normal", "full", "off", "shipped")
-"""When SQLite waits for the disk: at checkpoints, at every commit, never, or as each peer has it by default."""
+LIMIT_PATIENCE = 300.0
+"""Seconds."""
 
 
-def main() -> int:
-    """Measure, print the table, write the JSON; exit code 1 when a peer failed."""
-    options = _options()
-    size = QUICK if options.quick else FULL
-    size = Size(n=options.n or size.n, round_trips=size.round_trips)
-    repeats = options.repeats or (1 if options.quick else 3)
-    pythons = dict(pair.split("=", 1) for pair in options.python)
-    try:
-        outcome: dict[str, Any] = {
-            "machine": _machine(),
-            "load_before": os.getloadavg()[0],
-            "settings": f"n={size.n}, {size.round_trips} round trips, 2 worker processes, "
-            f"synchronous={options.synchronous}, {repeats} repeats",
-            "versions": {peer.name: _version(peer, pythons.get(peer.name, sys.executable)) for peer in PEERS},
-            "runs": _measure(size, repeats, pythons, options.synchronous),
+class Run:
+    """One run; `outcome` is all that came of it, ready for JSON at any time."""
+
+    def __init__(self, homes: Homes, stores: Stores, folder: Path, size: Size) -> None:
+        self._homes = homes
+        self._stores = stores
+        self._folder = folder
+        self._size = size
+        self._marks = Marks(folder)
+        self._python: dict[str, Path] = {}
+        self.outcome: dict[str, Any] = {
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": machine(),
+            "load": os.getloadavg()[0],
+            "settings": "",
+            "versions": {},
+            "skipped": [],
+            "failed": [],
+            "runs": {},
         }
-    except BenchFailed as error:
-        print(error, file=sys.stderr)
-        return 1
-    outcome["ratios"] = ratios(outcome["runs"])
-    if options.out:
-        options.out.write_text(json.dumps(outcome, indent=1) + "\n")
-    print(table(outcome))
-    return 0
+
+    def repeat(
+        self, repeats: int, peers: Collection[str], measures: Collection[str], *, save: Callable[[], None]
+    ) -> None:
+        """Measure what is named; nothing named is everything. `save` is called after each number."""
+        chosen = [measure for measure in MEASURES if not measures or measure.name in measures]
+        ready = [
+            peer
+            for peer in PEERS
+            if (not peers or peer.name in peers) and self._is_wanted(peer, chosen) and self._is_ready(peer)
+        ]
+        for number in range(repeats):
+            if not measures or LIMIT in measures:
+                self._attempt(LIMIT, LIMIT, self._limit)
+            for measure in chosen:
+                for peer in ready:
+                    if measure.name in peer.measures and number < measure.repeats and self._is_worth(measure, peer):
+                        self._attempt(measure.name, peer.name, partial(self._once, measure, peer))
+                        save()
+                self._stores.end("rabbitmq")  # it is busy even when nobody asks for anything
+
+    def _once(self, measure: Measure, peer: Peer) -> Numbers:
+        redis = self._stores.get("redis") if peer.store == "redis" else None
+        port = redis.port if isinstance(redis, RedisStore) else 0
+        stand = Stand(peer, self._python[peer.home], self._stores.get(peer.store), self._marks, self._folder, port=port)
+        return measure.run(stand, self._size)
+
+    def _limit(self) -> Numbers:
+        store = self._stores.get("redis")
+        assert isinstance(store, RedisStore)
+        command = [
+            str(self._homes.python(LIMIT)),
+            str(FOLDER / "side" / "limit.py"),
+            str(store.port),
+            str(self._size.limit),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_PATIENCE, check=False)
+        if done.returncode:
+            raise BenchFailed(f"the limit could not be measured: {done.stderr[-500:]}")
+        numbers: Numbers = json.loads(done.stdout.partition("@@")[2])
+        self.outcome["versions"].setdefault(LIMIT, self._homes.versions(LIMIT))
+        return numbers
+
+    def _attempt(self, measure: str, peer: str, once: Callable[[], Numbers]) -> None:
+        begun = time.monotonic()
+        try:
+            numbers = once()
+        except Missing as missing:
+            self._skip(f"{measure} of {peer}: {missing}")
+            return
+        except (BenchFailed, RedisError, OSError, subprocess.SubprocessError) as error:
+            self.outcome["failed"].append(f"{measure} of {peer}: {error}")
+            print(f"{measure:4} {peer:18} FAILED {error}", file=sys.stderr, flush=True)
+            return
+        self.outcome["runs"].setdefault(measure, {}).setdefault(peer, []).append(numbers)
+        told = " ".join(f"{name}={value:.4g}" for name, value in numbers.items())
+        print(f"{measure:4} {peer:18} {time.monotonic() - begun:5.1f} s  {told}", file=sys.stderr, flush=True)
+
+    def _is_wanted(self, peer: Peer, measures: Collection[Measure]) -> bool:
+        return any(measure.name in peer.measures for measure in measures)
+
+    def _is_ready(self, peer: Peer) -> bool:
+        try:
+            self._stores.check(peer.store)
+            self._python[peer.home] = self._homes.python(peer.home)
+        except (Missing, BenchFailed) as missing:
+            self._skip(f"{peer.name}: {missing}")
+            return False
+        self.outcome["versions"].setdefault(peer.home, self._homes.versions(peer.home))
+        return True
+
+    def _is_worth(self, measure: Measure, peer: Peer) -> bool:
+        """Whether to measure it again: a peer that is far behind the fastest one by now only takes time."""
+        number, measured = measure.decisive, self.outcome["runs"].get(measure.name, {})
+        if not number or is_ours(peer.name) or len(measured.get(peer.name, ())) < measure.chances:
+            return True
+        medians = {
+            name: statistics.median(repeat[number] for repeat in repeats)
+            for name, repeats in measured.items()
+            if not is_ours(name)
+        }
+        fastest = min(medians.values()) if measure.is_cost else max(medians.values())
+        return not measure.is_far_behind(medians[peer.name], fastest)
+
+    def _skip(self, why: str) -> None:
+        if why not in self.outcome["skipped"]:
+            self.outcome["skipped"].append(why)
+            print(f"left out: {why}", file=sys.stderr, flush=True)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the work, once: does everything run?")
-    parser.add_argument("--repeats", type=int, help="how often everything is measured [3]")
-    parser.add_argument("--n", type=int, help=f"tasks of a drain, messages published [{FULL.n}]")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write every number there")
-    parser.add_argument(
-        "--synchronous", choices=SYNCHRONOUS, default="normal", help="of SQLite [normal]; see README.md"
+def machine() -> str:
+    """Processor, cores, system and Python, in a line."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.machine()
+    return (
+        f"{os.cpu_count()} × {processor}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
     )
-    parser.add_argument("--python", action="append", default=[], metavar="PEER=PATH", help="Python with that peer")
-    options = parser.parse_args()
-    if options.n is not None and not 1 <= options.n <= SIZE // 2:
-        parser.error(f"expected --n from 1 to {SIZE // 2}, got {options.n}")
-    return options
-
-
-def _measure(size: Size, repeats: int, pythons: dict[str, str], synchronous: str) -> dict[str, Any]:
-    """Everything, peer beside peer, again and again: a machine that slows down slows all of them."""
-    runs: dict[str, Any] = {measure.name: {} for measure in MEASURES}
-    for _ in range(repeats):
-        for measure in MEASURES:
-            for peer in (peer for peer in PEERS if measure.fits(peer)):
-                numbers = _once(measure, peer, pythons.get(peer.name, sys.executable), size, synchronous)
-                runs[measure.name].setdefault(peer.name, []).append(numbers)
-                print(f"{measure.name:14} {peer.name:8} {numbers}", file=sys.stderr, flush=True)
-    return runs
-
-
-def _once(measure: Measure, peer: Peer, python: str, size: Size, synchronous: str) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        return measure.run(Stand(peer, python, Path(folder), synchronous=synchronous, results=measure.results), size)
-
-
-def _version(peer: Peer, python: str) -> str:
-    code = f"import importlib.metadata as m; print(m.version({peer.package!r}))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchFailed(
-            f"{python} has no {peer.package}; pip install it there, or name another by --python {peer.name}=PATH"
-        )
-    return f"{peer.name} {done.stdout.strip()}"
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

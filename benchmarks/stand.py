@@ -1,128 +1,173 @@
-"""A test stand: one peer on a new store, with its clients and workers as processes."""
+"""A test stand: one peer on an empty store, with its clients and workers as processes."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from marks import PATH_VARIABLE, Marks
-from peers import Peer
-
-HERE = Path(__file__).resolve().parent
-
-PATIENCE = 600.0
-"""Seconds after which a measurement is given up."""
+from .errors import BenchFailed
+from .homes import ROOT
+from .peers import Command, Peer
+from .processes import Workers
+from .side.marks import PATH_VARIABLE, WARM_UP, Marks
+from .stores import Store
 
 LOOK_EVERY = 0.002
 """Seconds between two looks at the marks or the store."""
 
+PATIENCE = 300.0
+"""Seconds after which a measurement is given up."""
 
-class BenchFailed(Exception):
-    """A peer did not do what it was to do; says which, and where its log is."""
+FOLDER = ROOT / "benchmarks"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """Instants (monotonic seconds) of a drain, and how many tasks ran more than once."""
+    """Epoch seconds of a drain, and what was seen of it."""
 
-    first_mark: float
-    last_mark: float
+    first: float
+    """The first mark."""
     quiet: float
+    """Nothing is unacknowledged, and all results can be read."""
+    steady: float
+    """Tasks per second between a tenth and nine tenths of the marks."""
     repeated: int
+    """Tasks that ran more than once."""
 
 
 class Stand:
-    """One peer in an empty `folder`; used for one measurement."""
+    """One peer, used for one measurement; `results` says whether results are kept."""
 
-    def __init__(self, peer: Peer, python: str, folder: Path, *, synchronous: str, results: bool) -> None:
+    def __init__(self, peer: Peer, python: Path, store: Store, marks: Marks, folder: Path, *, port: int = 0) -> None:
         self.peer = peer
-        self._python = python
-        self._store = folder / "store.sqlite3"
-        self._log = folder / "worker.log"
-        self._results = results
-        self._marks = Marks(folder)
-        self._workers: subprocess.Popen[bytes] | None = None
-        self._environment = os.environ | {
-            "PYTHONPATH": str(HERE),
-            "BENCH_STORE": str(self._store),
-            "BENCH_SYNCHRONOUS": synchronous,
-            "BENCH_RESULTS": "1" if results else "0",
-            PATH_VARIABLE: str(self._marks.path),
-        }
+        self.store = store
+        self.marks = marks
+        self.python = python
+        self.folder = folder
+        self._port = port
+        self.reset()
 
-    def client(self, operation: str, n: int) -> dict[str, float]:
-        """Run an operation of `client` and return what it measured."""
-        command = [self._python, str(HERE / "client.py"), self.peer.adapter, operation, str(n)]
-        done = subprocess.run(
-            command, env=self._environment, cwd=HERE, capture_output=True, text=True, timeout=PATIENCE, check=False
+    def reset(self) -> None:
+        """Make store and marks empty."""
+        self.store.reset(self.peer, self.python)
+        self.marks.clear()
+
+    def environment(self, *, results: bool = False, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Variables of the peer's processes."""
+        broker, backend = self.store.urls(self.peer)
+        path = [str(FOLDER / "adapters" / self.peer.adapter), str(FOLDER / "side")]
+        return (
+            os.environ
+            | {
+                "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": os.pathsep.join(path),
+                "PYTHONWARNINGS": "ignore",
+                "C_FORCE_ROOT": "1",
+                "BENCH_BROKER": broker,
+                "BENCH_BACKEND": backend,
+                "BENCH_RESULTS": "1" if results else "0",
+                PATH_VARIABLE: str(self.marks.path),
+            }
+            | dict(self.peer.environment)
+            | dict(more or {})
         )
-        if done.returncode:
-            raise BenchFailed(f"the client of {self.peer.name} failed in {operation}:\n{done.stderr[-2000:]}")
-        numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-        return numbers
 
     @contextmanager
-    def workers(self) -> Iterator[None]:
-        """Two worker processes for the length of the block."""
-        with self._log.open("wb") as log:
-            self._workers = subprocess.Popen(
-                [self._python, *self.peer.worker],
-                env=self._environment,
-                cwd=HERE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    def running_client(
+        self, operation: str, environment: Mapping[str, str], **parameters: Any
+    ) -> Iterator[subprocess.Popen[str]]:
+        """An operation of `side.client`, begun with the block; what is left of it afterwards is killed."""
+        command = [str(self.python), str(FOLDER / "side" / "client.py"), operation, json.dumps(parameters)]
+        pipe = subprocess.PIPE
+        client = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
         try:
-            yield
+            yield client
         finally:
-            _end(self._workers)
+            client.kill()
+            client.communicate()
 
-    def drained(self, n: int) -> Drained:
-        """Wait until tasks 0 to `n` have run and the store knows it, results included."""
+    def finish_client(self, client: subprocess.Popen[str]) -> dict[str, float]:
+        """Wait for an operation; what it measured."""
+        try:
+            out, errors = client.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise BenchFailed(f"the client of {self.peer.name} did not end in {PATIENCE:g} s") from None
+        for line in out.splitlines():
+            if line.startswith("@@"):
+                numbers: dict[str, float] = json.loads(line[2:])
+                return numbers
+        raise BenchFailed(f"the client of {self.peer.name} failed: {errors[-1500:]}")
+
+    def client(
+        self, operation: str, *, results: bool = False, more: Mapping[str, str] | None = None, **parameters: Any
+    ) -> dict[str, float]:
+        """Carry out an operation of `side.client`."""
+        with self.running_client(operation, self.environment(results=results, more=more), **parameters) as client:
+            return self.finish_client(client)
+
+    @contextmanager
+    def workers(
+        self, *, results: bool = False, more: Mapping[str, str] | None = None, commands: tuple[Command, ...] = ()
+    ) -> Iterator[Workers]:
+        """Two worker processes for the length of the block, or those that other `commands` start."""
+        told = [
+            [word.format_map({"port": self._port}) if "{" in word else word for word in command]
+            for command in commands or self.peer.workers
+        ]
+        environment = self.environment(results=results, more=more)
+        for command in told:
+            command[0] = str(self.python.parent / command[0])
+        workers = Workers(told, environment, self.folder)
+        try:
+            yield workers
+        finally:
+            workers.end()
+
+    def warm_up(
+        self, workers: Workers, n: int = 50, *, results: bool = False, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Have the workers run a few tasks."""
+        self.client("fill", results=results, more=more, n=n, base=WARM_UP)
+        self.drained(workers, n, base=WARM_UP)
+
+    def drained(self, workers: Workers, n: int, *, base: int = 0, results: bool = False) -> Drained:
+        """Wait until `n` tasks from number `base` on have run and the store knows it, results included."""
+        instants = [
+            self.reached(workers, goal, base, base + n) for goal in (1, max(1, n // 10), max(1, n * 9 // 10), n)
+        ]
         deadline = time.monotonic() + PATIENCE
-        first_mark = self._reach(1, n, deadline)
-        last_mark = self._reach(n, n, deadline)
-        while not self._is_quiet(n):
-            self._pause(deadline)
-        return Drained(first_mark, last_mark, time.monotonic(), self._marks.repeated(0, n))
+        while self.store.is_exact and self._is_busy(n if results else 0):
+            self._pause(workers, deadline, "never quiet")
+        quiet = time.time()
+        (first, _), (tenth_at, tenth), (most_at, most), _ = instants
+        if not self.store.is_exact:
+            quiet = instants[-1][0]
+            while self._is_busy(0):
+                self._pause(workers, deadline, "never quiet")
+        steady = (most - tenth) / (most_at - tenth_at) if most_at > tenth_at else 0.0
+        return Drained(first=first, quiet=quiet, steady=steady, repeated=self.marks.repeated(base, base + n))
 
-    def _reach(self, goal: int, n: int, deadline: float) -> float:
-        while self._marks.done(0, n) < goal:
-            self._pause(deadline)
-        return time.monotonic()
+    def reached(self, workers: Workers, goal: int, first: int, last: int) -> tuple[float, int]:
+        """Wait until `goal` of the tasks from `first` to before `last` have run; when that was seen, and how many had."""
+        deadline = time.monotonic() + PATIENCE
+        while (done := self.marks.done(first, last)) < goal:
+            self._pause(workers, deadline, f"{done} of {goal} tasks ran")
+        return time.time(), done
 
-    def _is_quiet(self, n: int) -> bool:
-        with closing(sqlite3.connect(self._store, timeout=10)) as connection:
-            if connection.execute(self.peer.unsettled).fetchone()[0]:
-                return False
-            return not self._results or connection.execute(self.peer.results).fetchone()[0] >= n
+    def _is_busy(self, results: int) -> bool:
+        if self.store.unsettled(self.peer):
+            return True
+        return bool(results and self.peer.results) and self.store.results(self.peer) < results
 
-    def _pause(self, deadline: float) -> None:
-        assert self._workers is not None
-        if self._workers.poll() is not None or time.monotonic() > deadline:
-            why = "did not finish in time" if self._workers.returncode is None else "ended"
-            raise BenchFailed(f"the workers of {self.peer.name} {why}:\n{self._log.read_text()[-2000:]}")
+    def _pause(self, workers: Workers, deadline: float, state: str) -> None:
+        if not workers.are_alive() or time.monotonic() > deadline:
+            why = "were given up" if workers.are_alive() else "ended"
+            raise BenchFailed(f"the workers of {self.peer.name} {why} ({state}): {workers.log}")
         time.sleep(LOOK_EVERY)
-
-
-def _end(workers: subprocess.Popen[bytes]) -> None:
-    """Ask the workers to end, then kill what is left of their session."""
-    workers.terminate()
-    try:
-        workers.wait(10)
-    except subprocess.TimeoutExpired:
-        pass  # it is killed now, as is whatever it left behind
-    try:
-        os.killpg(workers.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # nothing is left
-    workers.wait()
