@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .drawing import as_dot, as_text
-
 if TYPE_CHECKING:
     from .command_line import Session
 
@@ -26,5 +24,7 @@ def worker(session: Session, dot: bool) -> None:
     \b
     Example: kernelq -A proj graph worker --dot | dot -Tsvg > worker.svg
     """
+    from .drawing import as_dot, as_text
+
     blueprint = session.app.Worker().blueprint
     click.echo(as_dot(blueprint) if dot else as_text(blueprint))

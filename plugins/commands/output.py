@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 UNLIMITED = 1_000_000
 """Columns of a line that nobody folds: behind a pipe every row is one line, whole."""
@@ -22,6 +22,10 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Collection[str] = (), empty: str
 ) -> None:
     """Print rows under their columns; `numbers` are aligned right. Without a row, print `empty` on standard error."""
+    # Here, for rich takes 30 ms to import, and a worker prints no table.
+    from rich import box
+    from rich.table import Table
+
     console = _console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for column in columns:
@@ -81,6 +85,8 @@ def duration(seconds: float | None) -> str | None:
 
 
 def _console() -> Console:
+    from rich.console import Console
+
     console = Console(markup=False, emoji=False, highlight=False)
     return console if console.is_terminal else Console(width=UNLIMITED, markup=False, emoji=False, highlight=False)
 

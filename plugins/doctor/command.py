@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from kernelq import KernelQ, KernelQError
 
-from .check import Check, failed
-from .examination import Examination, keeps_results
-from .report import Report
-
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from .check import Check
 
 
 @click.command()
@@ -37,6 +35,8 @@ def doctor(session: Any, url: str | None, backend: str | None, strict: bool, as_
       kernelq doctor amqp://guest:guest@localhost// --backend redis://localhost
       kernelq -A proj doctor --strict
     """
+    from .report import Report  # here and below: every command line imports this module
+
     report = Report(as_json=as_json)
     with closing(_checks(session, url, backend)) as checks:
         for check in checks:
@@ -46,6 +46,9 @@ def doctor(session: Any, url: str | None, backend: str | None, strict: bool, as_
 
 
 def _checks(session: Any, url: str | None, backend: str | None) -> Generator[Check]:
+    from .check import failed
+    from .examination import Examination
+
     try:
         app = _app(session, url, backend)
     except KernelQError as error:
@@ -57,6 +60,8 @@ def _checks(session: Any, url: str | None, backend: str | None) -> Generator[Che
 
 def _app(session: Any, url: str | None, backend: str | None) -> KernelQ:
     """The app to check: that of ``-A``, or a bare one for a URL alone."""
+    from .examination import keeps_results
+
     url = url or session.settings.get("broker_url")
     try:
         app: KernelQ = session.app if url is None else session.app_or_new

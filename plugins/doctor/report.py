@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
-from rich.console import Console
-from rich.text import Text
 
 from .check import Check, Level
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STYLES: Final[dict[Level, str]] = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 """From the best to the worst."""
@@ -30,7 +31,7 @@ class Report:
 
     def __init__(self, *, as_json: bool) -> None:
         self._checks: list[Check] = []
-        self._console = None if as_json else Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+        self._console = None if as_json else _console()
 
     @property
     def verdict(self) -> Level:
@@ -43,6 +44,8 @@ class Report:
         self._checks.append(check)
         if self._console is None:
             return
+        from rich.text import Text
+
         line = Text.assemble((f"{check.level:<9}", STYLES[check.level]), f"{check.name:<14}", _printable(check.what))
         self._console.print(line)
         if check.advice:
@@ -51,10 +54,18 @@ class Report:
     def finish(self) -> None:
         """Print the verdict, or the JSON."""
         if self._console is not None:
+            from rich.text import Text
+
             self._console.print(Text(VERDICTS[self.verdict], STYLES[self.verdict]))
             return
         checks = [dataclasses.asdict(check) for check in self._checks]
         click.echo(msgspec.json.format(msgspec.json.encode({"verdict": self.verdict, "checks": checks}), indent=2))
+
+
+def _console() -> Console:
+    from rich.console import Console  # here, for it takes 30 ms, and every command line imports this command
+
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _printable(text: str) -> str:

@@ -10,6 +10,8 @@ import signal
 import time
 from collections.abc import Iterator
 
+from kernelq import KernelQError
+from kernelq.contracts import Admit
 from kernelq.pools import Pool, PoolHost, Stop
 
 from .burials import Burials
@@ -50,8 +52,8 @@ class PreforkPool(Pool):
         self._slots = [
             Slot(self.host, index, doorbell=self._doorbell, lifeline=lifeline) for index in range(self.lanes)
         ]
+        self._prepare()
         # The collector would write to every object once, and so copy what parent and children could share.
-        gc.collect()
         gc.freeze()
         try:
             while not (self._asked and self._is_empty()):
@@ -60,6 +62,13 @@ class PreforkPool(Pool):
             self._end()
             lifeline.close()
             gc.unfreeze()
+
+    def _prepare(self) -> None:
+        """Make once what every child needs to take its first message: it is imported, and its memory shared."""
+        try:
+            Admit(self.host.app, self.host.hostname)
+        except KernelQError:
+            pass  # it says so itself, in each child that tries
 
     def stop(self, how: Stop) -> None:
         """Ask the loop to end: WARM lets children finish what they run, QUICK kills them. See `Pool.stop`."""
