@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import kernelq_plugins.engine_redis
 import pytest
+from call_counts import calls_of
 from kernelq import KernelQ, uuid
 from kernelq.contracts import (
     Broker,
@@ -454,6 +455,109 @@ def test_nothing_is_left_of_what_was_settled(app: KernelQ, consumer: Consumer, d
     left = {key.rpartition("}:")[2] for key in _in(app, direct, "KEYS", _key(app, "*").replace("{", "[{]"))}
 
     assert left == {"place", "queues"}
+
+
+# --- waiting
+
+
+def test_what_was_done_is_settled_and_what_is_next_taken_in_one_round_trip(
+    app: KernelQ, consumer: Consumer, direct: Redis
+) -> None:
+    app.broker.publish([_message(str(i)) for i in range(400)])
+    deliveries = consumer.fetch(100, 0)
+    consumer.exchange([Transition(delivery=delivery) for delivery in deliveries[:50]], 50)
+
+    sent = _commands_of(
+        app, direct, lambda: consumer.exchange([Transition(delivery=delivery) for delivery in deliveries[50:]], 100)
+    )
+
+    assert sent == ["EVALSHA", "EVALSHA"]
+    assert calls_of(lambda: consumer.exchange([], 100))["sendall"] == 1
+
+
+def test_who_waits_does_not_look_again_as_long_as_rings_are_heard(
+    app: KernelQ, consumer: Consumer, direct: Redis
+) -> None:
+    assert consumer.fetch(1, 0.1) == []
+
+    sent = _commands_of(app, direct, lambda: [consumer.fetch(1, 0.1) for _ in range(3)])
+
+    assert sent == []
+
+
+def test_leases_of_those_who_wait_are_seen_to_be_alive_by_one_command(
+    app: KernelQ, consumer: Consumer, direct: Redis
+) -> None:
+    app.broker.publish([_message("a")])
+    consumer.settle([Transition(delivery=delivery) for delivery in consumer.fetch(1, 0.1)])
+    assert consumer.fetch(1, 0.1) == []
+
+    assert app.broker.renew([consumer.id]) == []
+    assert _commands_of(app, direct, lambda: app.broker.renew([consumer.id])) == ["ZMSCORE"]
+
+
+def test_a_lease_begins_anew_with_what_is_taken_after_a_wait(app: KernelQ) -> None:
+    with closing(app.broker.consumer(["q"], id="short", lease=0.2)) as consumer:
+        app.broker.publish([_message("a")])
+        consumer.settle([Transition(delivery=delivery) for delivery in consumer.fetch(1, 0.1)])
+        assert consumer.fetch(1, 0.1) == []
+        app.broker.publish([_message("b")])
+
+        assert [_id(delivery) for delivery in consumer.fetch(1, 5)] == ["b"]
+
+        with closing(app.broker.consumer(["q"], id="other", lease=60)) as other:
+            assert [_id(delivery) for delivery in other.fetch(1, 5)] == ["b"]
+
+
+def test_who_waits_learns_of_a_message_that_is_due_before_all_others(app: KernelQ, consumer: Consumer) -> None:
+    app.broker.publish([_message("late", eta=time.time() + 3600)])
+    fetched = Waiter(consumer)
+
+    app.broker.publish([_message("soon", eta=time.time() + 0.3)])
+
+    assert fetched.ids(within=5.0) == ["soon"]  # long before a look of its own
+
+
+def test_who_takes_a_message_leaves_it_to_another_to_wait_for_what_is_due_next(app: KernelQ) -> None:
+    with (
+        closing(app.broker.consumer(["q"], id="one", lease=60)) as one,
+        closing(app.broker.consumer(["q"], id="two", lease=60)) as two,
+    ):
+        waiters = [Waiter(one), Waiter(two)]
+        app.broker.publish([_message("later", eta=time.time() + 1.0)])
+        app.broker.publish([_message("now")])
+
+        assert sorted(id for waiter in waiters for id in waiter.ids(within=5.0)) == ["later", "now"]
+
+
+def test_a_consumer_that_ends_leaves_it_to_another_to_wait_for_what_is_due_next(app: KernelQ) -> None:
+    one = app.broker.consumer(["q"], id="one", lease=60)
+    with closing(app.broker.consumer(["q"], id="two", lease=60)) as two:
+        waiter = Waiter(two)
+        one.fetch(1, 0.1)
+        app.broker.publish([_message("later", eta=time.time() + 1.0)])  # rings the one who began to wait last
+        one.fetch(1, 0.1)
+        one.close()
+
+        assert waiter.ids(within=5.0) == ["later"]
+
+
+class Waiter:
+    """A consumer whose thread waits for one message; made when it is put down as waiting."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        assert consumer.fetch(1, 0.05) == []
+        self._found: list[Delivery] = []
+        self._thread = threading.Thread(target=self._fetch, args=(consumer,))
+        self._thread.start()
+
+    def _fetch(self, consumer: Consumer) -> None:
+        self._found += consumer.fetch(1, 10)
+
+    def ids(self, within: float) -> list[str]:
+        """Of what came within these seconds."""
+        self._thread.join(within)
+        return [_id(delivery) for delivery in self._found]
 
 
 def _message(id: str, **fields: Any) -> Message:
