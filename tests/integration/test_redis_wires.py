@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from call_counts import calls_of
-from kernelq import uuid
-from kernelq.contracts import BrokerError, BrokerUnavailable
+from kernelq import KernelQ, uuid
+from kernelq.contracts import BrokerError, BrokerUnavailable, Outcome
 from kernelq.redis import Call, Script
 from kernelq.testing import Proxy
 from kernelq_plugins.engine_redis import wires
@@ -184,8 +184,6 @@ def test_many_threads_get_each_its_own_answers(redis_server: RedisServer, direct
 
 
 def test_a_forked_child_has_connections_of_its_own(redis_server: RedisServer, direct: Redis) -> None:
-    from kernelq import KernelQ
-
     with KernelQ(broker=f"{redis_server.url}?prefix={uuid()}", set_as_current=False) as app:
         app.broker.queues()
         before = direct.info("stats")["total_connections_received"]
@@ -227,6 +225,38 @@ def test_a_call_is_one_packet_and_few_function_calls(redis_server: RedisServer) 
 
     assert one["sendall"] == three["sendall"] == 1
     assert sum(one.values()) <= 25
+
+
+def test_a_delay_is_one_round_trip_of_few_function_calls_and_none_of_the_library(redis_server: RedisServer) -> None:
+    url = f"{redis_server.url}?prefix={uuid()}"
+    with KernelQ("redis", broker=url, backend=url, set_as_current=False) as app:
+        task = app.task(_add, name="tests.add")
+        for _ in range(2):
+            task.delay(1, 2)
+
+        calls = calls_of(lambda: task.delay(1, 2))
+
+    assert (calls["sendall"], calls["recv"]) == (1, 1)
+    assert not {"get_connection", "release", "execute_command", "send_command", "read_response"} & calls.keys()
+    assert sum(calls.values()) <= 80, calls  # 67 when this was written
+
+
+def test_waiting_for_the_result_of_a_delay_is_few_function_calls(redis_server: RedisServer) -> None:
+    url = f"{redis_server.url}?prefix={uuid()}"
+    with KernelQ("redis", broker=url, backend=url, set_as_current=False) as app:
+        for id in ("a", "b"):
+            app.backend.apply([Outcome(id=id, state="SUCCESS", value=b"1", content_type="application/json")])
+        assert app.AsyncResult("a").get(30) == 1
+
+        calls = calls_of(lambda: app.AsyncResult("b").get(30))
+
+    assert calls["sendall"] == 1
+    assert "poll" not in calls
+    assert sum(calls.values()) <= 160, calls
+
+
+def _add(first: int, second: int) -> int:
+    return first + second
 
 
 def _interrupt(*args: Any) -> None:
