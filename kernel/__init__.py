@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kernelq_plugins._offered import *  # noqa: F403  (its __all__ is what plugins offer)
 
     from .app import KernelQ as KernelQ
-    from .blueprint import Blueprint as Blueprint
+    from .bootsteps import Blueprint as Blueprint
     from .bootsteps import ConsumerStep as ConsumerStep
     from .bootsteps import StartStopStep as StartStopStep
     from .bootsteps import Step as Step
@@ -37,8 +37,7 @@ _HOME = {
     name: module
     for module, names in {
         "app": "KernelQ",
-        "blueprint": "Blueprint",
-        "bootsteps": "ConsumerStep StartStopStep Step",
+        "bootsteps": "Blueprint ConsumerStep StartStopStep Step",
         "context": "Context",
         "errors": "Ignore KernelQError Reject Retry SoftTimeLimitExceeded",
         "hooks": "hookimpl",

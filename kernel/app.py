@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from kernelq_plugins._offered import AppMethods
 
     from .broker import Broker
-    from .compressor import Compressor
+    from .codecs import Compressor, Serializer
     from .engine import Engine
     from .publish import Publisher
     from .registry import Registry
-    from .serializer import Serializer
     from .settings import Option
     from .store import Backend
 else:

@@ -11,7 +11,6 @@ errors into ours: `BrokerUnavailable`, `BrokerFull`, `BackendUnavailable`.
 from .admission import Admit, decode_body
 from .bootsteps import BACKEND, BROKER, POOL, Key, Requirement
 from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transition, Verdict
-from .compressor import Compressor
 from .context import Context, Ending, frames, running
 from .drivers import KINDS
 from .drivers import load as load_driver
@@ -31,7 +30,7 @@ from .outcome import (
 from .publish import intervals
 from .record import Recorder
 from .registry import import_plugin
-from .serializer import Serializer
+from .codecs import Compressor, Serializer
 from .settler import Settler
 from .stash import StashKey
 from .store import Backend, Effect, Store, Watch

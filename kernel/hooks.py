@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from .app import KernelQ
     from .bootsteps import Step
     from .broker import Broker, Delivery
-    from .compressor import Compressor
+    from .codecs import Compressor, Serializer
     from .context import Context, Ending
     from .engine import Engine
+    from .errors import BrokerError
     from .message import Admission, Message, Undecodable
-    from .serializer import Serializer
     from .settings import Option
     from .store import Backend, Effect
     from .task import Task
@@ -187,6 +187,14 @@ def before_task_publish(app: KernelQ, message: Message, retry_policy: dict[str, 
 def admit(app: KernelQ, message: Message, args: Sequence[Any], kwargs: dict[str, Any]) -> Admission | None:
     """Decide: whether this message may be published; None has no opinion.
     The publishing thread, once per message, at most one round trip. Example: ``return Admission.refuse(holder_id)``"""
+
+
+@hookspec(firstresult=True)
+def publish_failed(
+    app: KernelQ, messages: Sequence[Message], retry_policy: Mapping[str, Any], error: BrokerError, began: float
+) -> bool | None:
+    """Decide: the broker was away or full, `began` says since when (monotonic): True once it has accepted them after all.
+    The publishing thread; nobody answers: the error goes to the caller. Example: ``spool(messages); return True``"""
 
 
 @hookspec

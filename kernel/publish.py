@@ -6,23 +6,14 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from . import _api
 from .admission import decode_body
-from .context import Context, frames
-from .errors import (
-    BackendUnavailable,
-    BrokerError,
-    BrokerFull,
-    BrokerRefused,
-    BrokerUnavailable,
-    CapabilityMissing,
-    EncodeError,
-)
+from .context import frames
+from .errors import BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, EncodeError
 from .ids import uuid
 from .message import Message
 from .settings import KERNEL_SETTINGS
@@ -31,10 +22,8 @@ if TYPE_CHECKING:
     from kernelq import AsyncResult
 
     from .app import KernelQ
-    from .broker import Broker
+    from .codecs import Serializer
     from .hooks import Caller, Router
-    from .outcome import Outcome
-    from .serializer import Serializer
     from .task import Task
 
 log = logging.getLogger("kernelq.publish")
@@ -133,7 +122,7 @@ class Publisher:
             serializer_name = options.get("serializer") or serializer_name
             compression = options.get("compression") or compression
         content = [list(args), kwargs, _embed(options)]
-        serializer, compression, body = self._encode(known, name, content, serializer_name, compression)
+        serializer, compression, body = self.encode(name, content, serializer_name, compression)
         message = Message(
             id=options.get("task_id") or uuid(),
             task=name,
@@ -155,27 +144,12 @@ class Publisher:
             shadow = task.shadow_name(args, kwargs, options) if task.is_shadowed else None
             options = {"expires": task.expires, "shadow": shadow, **options}
         if options:
-            message = self._with_options(message, options, now)
+            message = self.with_options(message, options, now)
         if not 0 <= message.priority <= 9:
             raise ValueError(
                 f"expected a priority from 0 to 9, the higher the sooner, got {message.priority!r} for {name}"
             )
         return message
-
-    def again(self, task: Task[..., Any], request: Context, args: Any, kwargs: Any, options: dict[str, Any]) -> Message:
-        """The message of the next try of a running task: same id and everything, one retry more."""
-        message = request.message
-        assert message is not None
-        body, now = message.body, self.now()
-        if args is not None or kwargs is not None:
-            args = request.args if args is None else args
-            kwargs = request.kwargs if kwargs is None else kwargs
-            if task.check is not None:
-                task.check(*args, **kwargs)
-            content = [list(args), kwargs, request.embed]
-            _, _, body = self._encode(self._look_up(), message.task, content, message.content_type, message.compression)
-        successor = replace(message, retries=message.retries + 1, body=body, eta=None, sent_at=now)
-        return self._with_options(successor, options, now)
 
     def publish(
         self,
@@ -207,48 +181,18 @@ class Publisher:
         if messages and session is not None:
             known.broker.publish_within(session, messages)
         elif messages:
-            begun = time.monotonic()
+            began = time.monotonic()
             try:
                 known.broker.publish(messages)
             except (BrokerUnavailable, BrokerFull) as error:
                 if isinstance(error, BrokerRefused) or not (known.is_retried if retry is None else retry):
                     raise
-                self._try_again(known.broker, messages, policy, error, begun)
+                about = {"messages": messages, "retry_policy": policy, "error": error, "began": began}
+                if not plugins.hook.publish_failed(app=self.app, **about):
+                    raise
         if known.listeners:
             plugins.published(self.app, messages)
         return holder
-
-    def _try_again(
-        self, broker: Broker, messages: Sequence[Message], policy: Mapping[str, Any], error: BrokerError, begun: float
-    ) -> None:
-        limit, timeout = policy["max_retries"], policy["timeout"]
-        waits = intervals(policy["interval_start"], policy["interval_step"], policy["interval_max"])
-        tried = begun  # when the last try began
-        for wait in waits if limit is None else islice(waits, limit):
-            # Another try takes as long as the last one, and the caller was promised an answer by then.
-            now = time.monotonic()
-            if timeout is not None and now - begun + wait + now - tried > timeout:
-                break
-            log.warning("publishing failed, trying again in %.1f s: %s", wait, error)
-            time.sleep(wait)
-            tried = time.monotonic()
-            messages = self._unheard(messages)
-            try:
-                return broker.publish(messages)
-            except (BrokerUnavailable, BrokerFull) as again:
-                error = again
-        raise error
-
-    def _unheard(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Those without a newer outcome: when only the answer was lost, a task may have ended before this try."""
-        backend = self._look_up().backend
-        if backend is None:
-            return messages
-        try:
-            stored = backend.get_many([message.id for message in messages])
-        except BackendUnavailable:
-            return messages
-        return [message for message in messages if not _follows(stored.get(message.id), message)]
 
     def _holder(self, message: Message) -> str | None:
         """The id of the task in whose favour this message is refused; None when it may be published."""
@@ -260,9 +204,11 @@ class Publisher:
             raise verdict.error
         return str(verdict.holder_id)
 
-    def _encode(
-        self, known: _Known, name: str, content: list[Any], serializer_name: str, compression: str | None
+    def encode(
+        self, name: str, content: list[Any], serializer_name: str, compression: str | None
     ) -> tuple[Serializer, str | None, bytes]:
+        """The body of a call of the task `name`: (serializer, content type of the compression, bytes)."""
+        known = self._look_up()
         serializer = known.serializers.get(serializer_name) or self.app.serializer(serializer_name)
         try:
             body = serializer.dumps(content)
@@ -280,7 +226,8 @@ class Publisher:
         compressor = self.app.compressor(compression)
         return serializer, compressor.content_type, compressor.compress(body)
 
-    def _with_options(self, message: Message, options: Mapping[str, Any], now: float) -> Message:
+    def with_options(self, message: Message, options: Mapping[str, Any], now: float) -> Message:
+        """The message with what the options of a call ask for."""
         changes = {name: options[name] for name in FIELDS if options.get(name) is not None}
         changes |= {
             name: str(changes[name]) for name in ("queue", "exchange") if name in changes
@@ -342,13 +289,6 @@ def _embed(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else [value] if value else None
-
-
-def _follows(outcome: Outcome | None, message: Message) -> bool:
-    """Whether an outcome came of this very message, or of a later try of its task."""
-    if outcome is None or outcome.retries < message.retries:
-        return False
-    return outcome.done_at is None or outcome.done_at >= (message.sent_at or 0.0)
 
 
 def _policy(options: Mapping[str, Any]) -> dict[str, Any]:

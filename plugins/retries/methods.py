@@ -8,7 +8,9 @@ import sys
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from kernelq import Context, Ignore, Reject, Retry
+from kernelq.contracts import Message
 from kernelq.errors import MaxRetriesExceededError
+from msgspec import structs
 
 from .backoff import backoff
 
@@ -51,7 +53,7 @@ class TaskMethods(Generic[P, R]):
         options.update(eta=eta, countdown=countdown)
         if (args is None) != (kwargs is None):
             args, kwargs = merged(self, request, args, kwargs)
-        successor = self.app.publisher.again(self, request, args, kwargs, options)
+        successor = next_try(self, request, args, kwargs, options)
         error = Retry(exc=exc or sys.exc_info()[1], when=eta if countdown is None else countdown, sig=successor)
         if throw:
             # The successor travels with the end of this run, so that neither exists without the other.
@@ -75,6 +77,23 @@ class TaskMethods(Generic[P, R]):
         except BaseException as raised:  # noqa: BLE001  (Retry, or the task's own error when it may not)
             return raised
         return error
+
+
+def next_try(task: Any, request: Context, args: Any, kwargs: Any, options: dict[str, Any]) -> Message:
+    """The message of the next try of a running task: same id and everything, one retry more."""
+    message, publisher = request.message, task.app.publisher
+    assert message is not None
+    body, now = message.body, publisher.now()
+    if args is not None or kwargs is not None:
+        args = request.args if args is None else args
+        kwargs = request.kwargs if kwargs is None else kwargs
+        if task.check is not None:
+            task.check(*args, **kwargs)
+        content = [list(args), kwargs, request.embed]
+        _, _, body = publisher.encode(message.task, content, message.content_type, message.compression)
+    successor = structs.replace(message, retries=message.retries + 1, body=body, eta=None, sent_at=now)
+    found: Message = publisher.with_options(successor, options, now)
+    return found
 
 
 def merged(task: Any, request: Context, args: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Serializers: values to bytes and back."""
+"""Serializers and compressors: values to bytes and back, and to fewer bytes."""
 
 from __future__ import annotations
 
@@ -29,4 +29,23 @@ class Serializer(ABC):
 
         Raises:
             DecodeError: these are not its bytes.
+        """
+
+
+class Compressor(ABC):
+    """Bytes to fewer bytes and back. Made without arguments; thread-safe."""
+
+    content_type: ClassVar[str]
+    """What stands in the message (`Message.compression`), such as ``application/x-gzip``."""
+
+    @abstractmethod
+    def compress(self, data: bytes) -> bytes:
+        """Make it smaller."""
+
+    @abstractmethod
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        """What was compressed; stops before it makes more than `limit` bytes, however few `data` has.
+
+        Raises:
+            DecodeError: these are not its bytes, or they would grow beyond `limit`.
         """
