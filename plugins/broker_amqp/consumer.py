@@ -96,8 +96,8 @@ class AmqpConsumer(Consumer):
         inbox.answer(
             acks=[hold_of(each.delivery).tag for each in accepted if id(each.delivery) not in requeued],
             nacks=[hold_of(delivery).tag for delivery in given],
+            is_awaited=True,
         )
-        inbox.sync()
         self._let_go(each.delivery for each in accepted)
         return refused
 
@@ -247,9 +247,10 @@ class AmqpConsumer(Consumer):
         self._let_go(held)
         inbox.rest()  # first: or the server would send at once what goes back
         inbox.answer(
-            acks=[hold_of(delivery).tag for delivery in marked], nacks=[hold_of(delivery).tag for delivery in plain]
+            acks=[hold_of(delivery).tag for delivery in marked],
+            nacks=[hold_of(delivery).tag for delivery in plain],
+            is_awaited=True,
         )
-        inbox.sync()
         if self._hold is not None:
             self._hold.delete()
 

@@ -23,12 +23,18 @@ WAITED = "kernelq-waited"
 MARK = "kernelq-mark"
 """The header by which a consumer knows the marked copy it waits for."""
 
-_OF_ONE_COPY = frozenset({TO, WAITED, MARK, "x-death", "x-delivery-count", "x-acquired-count"})
-_SERVERS_PREFIXES = ("x-first-death-", "x-last-death-")
+_OF_ONE_COPY = frozenset(
+    {TO, WAITED, MARK, "x-death", "x-delivery-count", "x-acquired-count"}
+    | {f"x-{which}-death-{what}" for which in ("first", "last") for what in ("reason", "queue", "exchange")}
+)
+"""Headers that say something of this copy only, and are no part of the message."""
+_COUNTS = ("x-delivery-count", "x-acquired-count")
+"""Headers in which quorum queues count, before RabbitMQ 4 and since."""
 _PROPERTIES = frozenset(
     {"content_type", "content_encoding", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration",
      "message_id", "timestamp", "type", "user_id", "app_id", "cluster_id"}
 )  # fmt: skip
+_NOT_ITS_OWN = _OF_ONE_COPY | {OURS, "compression"}
 PERSISTENT = 2
 
 
@@ -78,7 +84,7 @@ def headers_and_properties(message: Message, record: Record = NEW) -> dict[str, 
 
 def again(properties: Mapping[str, Any], record: Record, **headers: Any) -> dict[str, Any]:
     """The properties of another copy of what was received with these: as they came, but for what happened meanwhile."""
-    kept = {name: value for name, value in (properties["headers"] or {}).items() if not _is_of_one_copy(name)}
+    kept = {name: value for name, value in (properties["headers"] or {}).items() if name not in _OF_ONE_COPY}
     before = record_of(properties)
     record = replace(
         record,
@@ -91,10 +97,9 @@ def again(properties: Mapping[str, Any], record: Record, **headers: Any) -> dict
 
 
 def received(properties: Any) -> dict[str, Any]:
-    """Properties as pika gives them, by name."""
-    found = {name: getattr(properties, name) for name in _PROPERTIES}
-    found["headers"] = properties.headers or {}
-    return found
+    """Properties as the engine gives them, by name."""
+    fields: dict[str, Any] = properties.fields
+    return fields
 
 
 def record_of(properties: Mapping[str, Any]) -> Record:
@@ -108,13 +113,17 @@ def record_of(properties: Mapping[str, Any]) -> Record:
 def times_given_back(properties: Mapping[str, Any], *, is_redelivered: bool) -> int:
     """How often, at least, this copy was handed out before."""
     headers = properties["headers"]
-    counts = (headers.get("x-delivery-count"), headers.get("x-acquired-count"), int(is_redelivered))
-    return max(count for count in counts if isinstance(count, int))
+    most = int(is_redelivered)
+    for name in _COUNTS:
+        count = headers.get(name)
+        if isinstance(count, int) and count > most:
+            most = count
+    return most
 
 
 def has_expired_in_hold(properties: Mapping[str, Any]) -> bool:
     """Whether this copy came out of a hold queue by itself: whoever had begun with it has died."""
-    return record_of(properties).started and bool(properties["headers"].get("x-death"))
+    return bool(properties["headers"].get("x-death")) and record_of(properties).started
 
 
 def read(
@@ -140,11 +149,9 @@ def read(
         routing_key=record.routing_key,
         sent_at=record.sent_at,
     )
-    own = {
-        name: value
-        for name, value in headers.items()
-        if name not in (OURS, "compression") and not _is_of_one_copy(name)
-    }
+    own = dict(headers)
+    for name in _NOT_ITS_OWN.intersection(own):
+        del own[name]
     try:
         message = apply_headers(
             message, own, {**record.properties, "reply_to": properties["reply_to"], "priority": properties["priority"]}
@@ -163,8 +170,3 @@ def ident_of(properties: Mapping[str, Any]) -> str:
 def _table(record: Record) -> dict[str, Any]:
     table: dict[str, Any] = msgspec.to_builtins(record)
     return table
-
-
-def _is_of_one_copy(name: str) -> bool:
-    """Whether a header says something of this copy only, and is no part of the message."""
-    return name in _OF_ONE_COPY or name.startswith(_SERVERS_PREFIXES)

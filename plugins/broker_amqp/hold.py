@@ -89,8 +89,7 @@ class HoldQueue:
         self._expected = mark
         self._engine.publish([Parcel("", self.name, arrival.body, again(arrival.properties, record, **to))])
         before, hold.tag, hold.is_marked = hold.tag, self._await(mark), True
-        self._inbox.answer(acks=[before])
-        self._inbox.sync()  # or a task that ends the process at once would leave both
+        self._inbox.answer(acks=[before], is_awaited=True)  # or a task that ends the process at once would leave both
 
     def delete(self) -> None:
         """Take it off the server, if it was opened; everything in it was answered."""

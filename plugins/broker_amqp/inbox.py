@@ -24,7 +24,11 @@ PATIENCE = 0.075
 """Seconds between two fetches after which a lane is taken to be busy; most of what a lane does at once takes 0.05."""
 
 SHRINK = 4
-"""A consumer that may be sent so many times more than the lane wants is made anew."""
+"""A consumer that may be sent so many times more than the lane wants, for `LASTING`, is made anew."""
+
+LASTING = 0.25
+"""Seconds. One slow task, or a small batch with a slow settlement, makes a lane ask for less once; what goes back over that
+is suspect elsewhere, and marked one by one before it runs."""
 
 MOMENT = 0.1
 """Seconds in which the server does what it was asked without an answer: give back, send what is ready."""
@@ -71,6 +75,7 @@ class Inbox:
         self._open: dict[int, None] = {}  # every delivery tag of this channel that is not answered yet, in order
         self._tags: list[str] = []  # of the consumers, all queues
         self._capacity = 0  # how many unsettled messages the server may send us, from each queue
+        self._ample_since: float | None = None  # monotonic; since when the lane has wanted far less
         self._is_fetching = False
         self._is_woken = False
         self._is_watched = False  # the connection's thread looks after us
@@ -132,8 +137,8 @@ class Inbox:
         with self.news:
             self._open[tag] = None
 
-    def answer(self, *, acks: Sequence[int], nacks: Sequence[int] = ()) -> None:
-        """Acknowledge and give back; on its way when this returns."""
+    def answer(self, *, acks: Sequence[int], nacks: Sequence[int] = (), is_awaited: bool = False) -> None:
+        """Acknowledge and give back; on its way when this returns, or with `is_awaited` done, else it raises `BrokerUnavailable`."""
         with self.news:
             for tag in (*acks, *nacks):
                 self._open.pop(tag, None)
@@ -149,13 +154,20 @@ class Inbox:
             for tag in nacks:
                 channel.basic_nack(tag, requeue=True)
 
-        self.wire.tell(act)
+        def ask(channel: Any, done: Callable[[Any], None]) -> None:
+            act(channel)
+            _knock(channel, done)
+
+        if is_awaited:
+            self.wire.ask(ask)
+        else:
+            self.wire.tell(act)
         if nacks:
             self._astray_until = time.monotonic() + MOMENT
 
     def sync(self) -> None:
         """Return when the server has done all that was told to this channel; raises `BrokerUnavailable`."""
-        self.wire.ask(lambda channel, done: channel.basic_qos(prefetch_count=0, callback=done))
+        self.wire.ask(_knock)
 
     def rest(self) -> None:
         """Consume no more, for now, and give back what lies here. Done when this returns."""
@@ -195,7 +207,7 @@ class Inbox:
     def _make_room(self, wanted: int) -> None:
         """Let the server send so many."""
         self._raise_if_ended()
-        if self._capacity > SHRINK * wanted + SHRINK:
+        if self._is_far_too_much(wanted):
             self._pause()
         with self.news:
             if wanted <= self._capacity:
@@ -203,6 +215,16 @@ class Inbox:
             more = min(max(wanted - self._capacity, self._capacity), MOST)
             self._capacity += more
         self.wire.ask(lambda channel, done: self._consume(channel, more, done))
+
+    def _is_far_too_much(self, wanted: int) -> bool:
+        """Whether the server may send far more than that, and might for a while."""
+        if self._capacity <= SHRINK * wanted + SHRINK:
+            self._ample_since = None
+            return False
+        now = time.monotonic()
+        if self._ample_since is None:
+            self._ample_since = now
+        return now - self._ample_since >= LASTING
 
     def _meet(self, limit: int) -> None:
         """Return when what the server has for us now is here, up to `limit`; what it is about to send within a moment too."""
@@ -326,6 +348,11 @@ class Inbox:
                 "a queue that was consumed was deleted on the server; it is declared again"
             )
             self.news.notify_all()
+
+
+def _knock(channel: Any, done: Callable[[Any], None]) -> None:
+    """Ask something that the server answers when it has done all it was told before."""
+    channel.basic_qos(prefetch_count=0, callback=done)
 
 
 def _priority(arrival: Arrival) -> int:

@@ -28,7 +28,7 @@ the SQLAlchemy `Session` or `Connection`, which must be to the broker's own data
 Waiting costs no polling where the engine can wake (SQLite on Linux, PostgreSQL); besides, each waiting consumer looks
 once a second by itself, by one read that blocks nobody.
 
-Tables: ``kernelq_messages``, ``kernelq_consumers``, ``kernelq_dead`` (see `tables`). What it does not do:
+Tables: ``kernelq_messages``, ``kernelq_consumers``, ``kernelq_dead``, with SQLite ``kernelq_inbox`` (see `tables`). What it does not do:
 serve several machines through one SQLite file. With MySQL keys and names of queues have at most 255 characters.
 
 Parts: `broker` (publishing and administration), `consumer` (one lane's hold), `settlement` (what becomes of

@@ -46,6 +46,8 @@ class SqlBroker(Broker):
         self._statements = statements_of(self._sql.dialect)
         self._holdings: dict[str, holdings.Holding] = {}  # by consumer id; a process has few
         self._sql.create(metadata)
+        if self._statements.inbox is not None:
+            self._sql.create(self._statements.inbox.metadata)
 
     def publish(self, messages: Sequence[Message]) -> None:
         if not messages:
@@ -78,7 +80,7 @@ class SqlBroker(Broker):
 
     def queues(self) -> list[QueueStats]:
         with self._sql.read() as connection:
-            return stock.stand(connection, self.now())
+            return stock.stand(connection, self.now(), self._statements.inbox)
 
     def purge(self, queue: str) -> int:
         purged = 0

@@ -78,6 +78,7 @@ class MysqlStatements:
     """See `Statements`."""
 
     upkeep_every = 0.1
+    inbox = None
 
     def insert(self, connection: Any, rows: Sequence[Row]) -> None:
         connection.execute(_INSERT, [dict(zip(_FIELDS, row, strict=True)) for row in rows])

@@ -16,4 +16,7 @@ ready later than that is no news: every waiting consumer looks before."""
 def is_news(published: Iterable[Row], now: float) -> bool:
     """Whether one of these rows is ready before all waiting consumers have looked."""
     soon = now + LOOK_EVERY
-    return any(due_at <= soon for _, _, _, due_at, _, _ in published)
+    for row in published:  # noqa: SIM110  (a generator costs half of what else there is to publishing one)
+        if row[3] <= soon:
+            return True
+    return False

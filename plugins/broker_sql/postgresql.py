@@ -112,6 +112,7 @@ class PostgresStatements:
     """See `Statements`."""
 
     upkeep_every = 0.1
+    inbox = None
 
     def insert(self, connection: Any, rows: Sequence[Row]) -> None:
         names = ("keys", "queues", "priorities", "dues", "instants", "blobs")

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
 from kernelq.contracts import ImproperlyConfigured, Message, pack
+from sqlalchemy import Table
 
 PROMOTED_AT_ONCE = 1000
 """Delayed messages made ready by one claim at most: 1.3 ms (median), so that a crowd that becomes due at one
@@ -65,6 +66,8 @@ class Statements(Protocol):
 
     upkeep_every: float
     """Seconds a busy consumer goes without `take_back` and `promote`; 0: they come with each claim."""
+    inbox: Table | None
+    """What was published and is not among the messages yet; None: all are at once."""
 
     def insert(self, connection: Any, rows: Sequence[Row]) -> None:
         """Add messages, in order, but for those whose key is there. `connection` may be the caller's own, of any library."""

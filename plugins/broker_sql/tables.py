@@ -3,6 +3,7 @@
     kernelq_messages    what waits and what is held
     kernelq_consumers   leases: who may hold, until when
     kernelq_dead        dead letters, as they came
+    kernelq_inbox       SQLite only: what was published and nobody has looked at yet, see `sqlite`
 
 A message is *held* when `holder` names a consumer, *delayed* when `due_at` is not 0, else *ready*. The
 three are disjoint and each has an index of its own, with nothing else in it: claims read the head of
@@ -98,6 +99,20 @@ dead = Table(
     sqlite_autoincrement=True,
     mysql_default_charset="utf8mb4",
     mariadb_default_charset="utf8mb4",
+)
+
+inbox_metadata = MetaData(info={"name": "broker_inbox", "version": 1, "upgrades": {}})
+
+inbox = Table(
+    "kernelq_inbox",
+    inbox_metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("key", _Text, nullable=False),
+    Column("queue", _Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("due_at", _Instant, nullable=False),
+    Column("published_at", _Instant, nullable=False),
+    Column("blob", _Bytes, nullable=False),
 )
 
 

@@ -27,6 +27,7 @@ the timeout is over; what was sent when it began stays on its way, and is not se
 
 Errors: every error of the client library becomes one of ours here, with ``host:port/vhost`` named, never the password.
 
-Parts: `engine` (connections of one server), `address` (the URL), `link` (a connection and its thread), `wire` (a channel),
+Parts: `engine` (connections of one server), `address` (the URL), `link` (a connection and its thread), `stream` (its bytes, in and out), `received` (properties, read),
+`wire` (a channel),
 `press` (publishing with confirms), `border` (errors), `contract` (what is public as ``kernelq.amqp``).
 """

@@ -36,7 +36,10 @@ class Parcel(NamedTuple):
 
 
 Begin = Callable[[Any, Callable[[Any], None]], None]
-"""``begin(channel, done)``: asks something of a channel, on its thread, and sees to it that `done` gets the answer."""
+"""``begin(channel, done)``: asks something of a channel, on its thread, and sees to it that `done` gets the answer.
+
+What it sends goes out in one write. The properties that a consumer's callback gets have `fields`, a dict of all by their names.
+"""
 
 
 class Wire(Protocol):

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pika  # type: ignore[import-untyped]  # pika marks itself as untyped
 from kernelq.contracts import BrokerUnavailable
 
 from . import floats  # noqa: F401  (it mends how pika reads headers)
 from .address import Address
 from .border import translate
+from .stream import Stream
 from .wire import Answer, Wire
 
 log = logging.getLogger("kernelq.amqp")
@@ -68,7 +68,8 @@ class Link:
 
     def soon(self, act: Callable[[], None]) -> None:
         """Run `act` on the connection's thread; never when it has ended."""
-        self._connection.ioloop.add_callback_threadsafe(act)
+        connection = self._connection
+        connection.ioloop.add_callback_threadsafe(lambda: connection.write_together(act))
 
     def later(self, delay: float, act: Callable[[], None]) -> None:
         self.soon(lambda: self._connection.ioloop.call_later(delay, act))
@@ -118,7 +119,7 @@ class Link:
             connection.ioloop.stop()
 
         try:
-            self._connection = connection = pika.SelectConnection(parameters, on_open, on_end, on_end)
+            self._connection = connection = Stream(parameters, on_open, on_end, on_end)
             connection.ioloop.start()
             connection.ioloop.close()
         except Exception as error:

@@ -42,7 +42,12 @@ class Link:
 
     def begin_immediate(self, deadline: float) -> None:
         """Take the file's write lock, trying until `deadline` (monotonic seconds)."""
-        patiently(lambda: self.raw.execute("BEGIN IMMEDIATE"), deadline)
+        try:
+            self.raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) not in BUSY_CODES:
+                raise
+            patiently(lambda: self.raw.execute("BEGIN IMMEDIATE"), deadline)
 
     def roll_back(self) -> None:
         """End the transaction without a trace; nothing when SQLite has done so itself."""

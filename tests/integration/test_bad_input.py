@@ -219,7 +219,7 @@ def test_a_full_disk_refuses_messages_keeps_those_accepted_and_a_worker_lives_th
 def test_a_corrupt_row_goes_to_the_dead_letters_and_the_others_run(
     app: KernelQ, tmp_path: Path, project: Path, kernelq: Command
 ) -> None:
-    results = [app.tasks["add"].delay(number, number) for number in range(3)]
+    results = app.tasks["add"].send_many([(number, number) for number in range(3)])
     with sqlite3.connect(tmp_path / "kernelq.sqlite3") as file:
         file.execute("UPDATE kernelq_messages SET blob = x'ff' WHERE key = ?", [results[1].id])
     file.close()

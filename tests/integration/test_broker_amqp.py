@@ -28,12 +28,13 @@ from kernelq.contracts import (
     Undecodable,
     Verdict,
 )
-from kernelq_plugins.broker_amqp import ladder
+from kernelq_plugins.broker_amqp import inbox, ladder
 from kernelq_plugins.broker_amqp.broker import AmqpBroker
 from kernelq_plugins.broker_amqp.copies import Copy
 from kernelq_plugins.broker_amqp.envelope import headers_and_properties, read, received
 from kernelq_plugins.broker_amqp.plan import Plan
-from pika import BasicProperties
+from kernelq_plugins.engine_amqp.properties import FIELDS
+from kernelq_plugins.engine_amqp.received import ReceivedProperties
 from servers import RabbitServer
 from waiting import until
 
@@ -283,7 +284,13 @@ def test_dead_letters_are_found_from_another_process(make: Make) -> None:
     ],
 )
 def test_headers_that_cannot_be_read_are_kept_with_the_reason(headers: dict[str, Any], reason: str) -> None:
-    found = read(b"raw", received(BasicProperties(headers=headers)), queue="q", exchange="", routing_key="q")
+    found = read(
+        b"raw",
+        received(ReceivedProperties({**dict.fromkeys(FIELDS), "headers": headers})),
+        queue="q",
+        exchange="",
+        routing_key="q",
+    )
 
     assert isinstance(found, Undecodable)
     assert found.raw == b"raw"
@@ -418,6 +425,43 @@ def test_a_busy_lane_consumes_again_at_its_next_fetch(bench: Bench) -> None:
     bench.broker.publish(messages(1))
 
     assert len(consumer.fetch(10, PATIENCE)) == 1
+
+
+def test_a_lane_that_wants_little_once_keeps_what_lies_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "PATIENCE", 60.0)
+    consumer = bench.consume()
+    assert not consumer.fetch(100, 0.01)
+    bench.broker.publish(messages(10))
+    until(lambda: consumer.waiting() == {"q": 10}, "the messages to lie there")
+
+    consumer.fetch(1, PATIENCE)
+
+    assert consumer.waiting() == {"q": 9}
+
+
+def test_a_lane_that_wants_little_for_long_is_sent_little(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "PATIENCE", 60.0)
+    monkeypatch.setattr(inbox, "LASTING", 0.0)
+    consumer = bench.consume()
+    assert not consumer.fetch(100, 0.01)
+    bench.broker.publish(messages(10))
+    until(lambda: consumer.waiting() == {"q": 10}, "the messages to lie there")
+
+    fetch_all(consumer, 1)
+
+    assert consumer.waiting().get("q", 0) <= 1
+
+
+def test_a_batch_is_settled_by_two_frames(bench: Bench) -> None:
+    consumer = bench.consume()
+    bench.broker.publish(messages(100))
+    deliveries = fetch_all(consumer, 100)
+    connection = consumer._link._connection
+    before = connection.frames_sent
+
+    settle(consumer, *deliveries)
+
+    assert connection.frames_sent == before + 2  # the acknowledgement of all, and what waits for it to be done
 
 
 def test_a_message_given_back_often_becomes_a_fresh_copy(make: Make) -> None:

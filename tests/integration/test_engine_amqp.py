@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -14,8 +17,10 @@ from kernelq.contracts import BrokerFull, BrokerRefused, BrokerUnavailable, Enco
 from kernelq_plugins.engine_amqp.address import addresses
 from kernelq_plugins.engine_amqp.border import translate
 from kernelq_plugins.engine_amqp.engine import AmqpEngine
-from kernelq_plugins.engine_amqp.properties import Properties
-from pika import BasicProperties, exceptions
+from kernelq_plugins.engine_amqp.properties import FIELDS, Properties
+from kernelq_plugins.engine_amqp.received import read_properties
+from kernelq_plugins.engine_amqp.stream import Stream
+from pika import BasicProperties, exceptions, frame, spec
 from servers import RabbitServer, free_port
 
 PATIENCE = 30.0
@@ -44,6 +49,33 @@ def count(engine: AmqpEngine, queue: str) -> int:
 
 def parcel(queue: str, body: bytes = b"x", **properties: Any) -> Parcel:
     return Parcel("", queue, body, properties)
+
+
+class Heard(Stream):
+    """A stream without a connection: what comes out of the bytes that were sent."""
+
+    def __init__(self) -> None:
+        self._arriving = {}
+        self._frame_buffer, self.sent = b"", b""
+        self.bytes_received = 0
+        self._channels = {1: self, 2: self}
+        self.deliveries: list[tuple[int, bool, str, bytes]] = []
+        self.others: list[str] = []
+
+    def send(self, sent: Any) -> None:
+        self.sent += sent.marshal()
+
+    def receive(self, size: int) -> None:
+        for begin in range(0, len(self.sent), size):
+            self._on_data_available(self.sent[begin : begin + size])
+
+    def _on_deliver(self, method: Any, header: Any, body: bytes) -> None:
+        found = method.method
+        assert (found.consumer_tag, found.exchange, found.routing_key) == ("c", "ex", "key")
+        self.deliveries.append((found.delivery_tag, found.redelivered, header.properties.message_id, body))
+
+    def _process_frame(self, found: Any) -> None:
+        self.others.append(found.method.NAME if hasattr(found, "method") else found.NAME)
 
 
 # --- addresses
@@ -125,6 +157,89 @@ def test_what_is_written_is_what_pika_reads() -> None:
 
     found = BasicProperties().decode(encoded)
     assert {name: getattr(found, name) for name in given} == given
+
+
+def test_what_pika_writes_is_read() -> None:
+    given = {
+        "content_type": "a/b",
+        "delivery_mode": 2,
+        "priority": 7,
+        "correlation_id": "ключ",
+        "timestamp": 1_700_000_000,
+        "headers": {
+            "none": None,
+            "truth": [True, False, None, "x", 5, 2**40, {"deep": 1}],
+            "small": -1,
+            "large": 2**40,
+            "text": "größe",
+            "bytes": b"\xff",
+            "when": datetime(2026, 1, 1, tzinfo=UTC),
+            "price": Decimal("1.25"),
+            "table": {"nested": [{"deep": "a"}]},
+        },
+    }
+    encoded = b"".join(BasicProperties(**given).encode())
+
+    found = read_properties(b"before" + encoded, len(b"before"))
+
+    theirs = BasicProperties().decode(encoded)
+    assert found == {name: getattr(theirs, name) for name in FIELDS}
+
+
+def test_floats_are_read_as_they_were_written() -> None:
+    encoded = b"".join(Properties({"headers": {"limit": 2.5, "limits": [0.5, None]}}).encode())
+
+    assert read_properties(encoded, 0)["headers"] == {"limit": 2.5, "limits": [0.5, None]}
+
+
+def test_properties_that_cannot_be_read_have_no_headers() -> None:
+    encoded = b"".join(Properties({"headers": {"id": "a"}}).encode())
+
+    assert read_properties(encoded.replace(b"S", b"?"), 0)["headers"] == {}
+    assert read_properties(encoded[:-1], 0)["headers"] in ({}, {"id": ""})
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 100_000])
+def test_deliveries_are_read_however_the_stream_is_cut(size: int) -> None:
+    heard = Heard()
+    body = bytes(range(256))
+    for tag in range(1, 4):
+        heard.send(frame.Method(1, spec.Basic.Deliver("c", tag, tag == 2, "ex", "key")))
+        heard.send(frame.Heartbeat())  # of no channel, so it may come in between
+        heard.send(frame.Header(1, len(body) * 2 if tag > 1 else 0, BasicProperties(message_id=str(tag))))
+        if tag > 1:
+            heard.send(frame.Body(1, body))
+            heard.send(frame.Method(2, spec.Basic.QosOk()))
+            heard.send(frame.Body(1, body))
+
+    heard.receive(size)
+
+    assert heard.deliveries == [(1, False, "1", b""), (2, True, "2", body * 2), (3, False, "3", body * 2)]
+    assert heard.others == ["Heartbeat", "Heartbeat", "Basic.QosOk", "Heartbeat", "Basic.QosOk"]
+    assert heard._frame_buffer == b""
+
+
+def test_a_frame_that_does_not_end_where_it_says_ends_the_connection() -> None:
+    heard = Heard()
+    heard.sent = frame.Method(1, spec.Basic.Deliver("c", 1, False, "", "q")).marshal()[:-1] + b"x"
+
+    with pytest.raises(exceptions.InvalidFrameError):
+        heard.receive(1000)
+
+
+def test_a_message_of_several_frames_arrives_whole(engine: AmqpEngine, queue: str) -> None:
+    body = b"0123456789" * 50_000
+    engine.publish([parcel(queue, body, message_id="large"), parcel(queue, b"", message_id="empty")])
+    found: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
+    wire = engine.wire()
+
+    def on_message(channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        found.put((properties.message_id, body))
+
+    wire.ask(lambda channel, done: channel.basic_consume(queue, on_message, callback=done))
+
+    assert [found.get(timeout=PATIENCE) for _ in range(2)] == [("large", body), ("empty", b"")]
+    wire.close()
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_priority_out_of_range_counts_as_the_nearest(broker: SqlBroker, consum
 def test_a_damaged_row_is_handed_out_and_buried(
     broker: SqlBroker, consume: Callable[..., SqlConsumer], path: Path, blob: object
 ) -> None:
-    broker.publish([_message("a")])
+    broker.publish([_message("a"), _message("b", queue="other")])
     _rows(path, "UPDATE kernelq_messages SET blob = ?", blob)
     consumer, heir = consume(), consume("heir")
 
@@ -176,6 +176,129 @@ def test_a_damaged_row_is_handed_out_and_buried(
     [letter] = broker.dead()
     assert letter.message is None
     assert letter.raw == (blob if isinstance(blob, bytes) else str(blob).encode())
+
+
+# The inbox
+
+
+def test_messages_published_alone_cost_about_one_page_each(broker: SqlBroker, path: Path) -> None:
+    broker.publish([_message("first")])
+    pages = _pages_written(path)
+
+    for number in range(20):
+        broker.publish([_message(str(number))])
+
+    assert _pages_written(path) - pages < 30
+
+
+def test_messages_are_handed_out_in_the_order_published_alone_or_together(
+    broker: SqlBroker, consume: Callable[..., SqlConsumer]
+) -> None:
+    broker.publish([_message("a")])
+    broker.publish([_message("b"), _message("c")])
+    broker.publish([_message("d")])
+    broker.publish([_message("soon", priority=9)])
+
+    assert _ids(consume().fetch(10, 0)) == ["soon", "a", "b", "c", "d"]
+
+
+def test_a_key_that_waits_keeps_the_same_one_out(broker: SqlBroker, consume: Callable[..., SqlConsumer]) -> None:
+    for _ in range(2):
+        broker.publish([_message("a")])
+    assert [queue.ready for queue in broker.queues()] == [1]
+    consumer = consume()
+    _ack(consumer, consumer.fetch(10, 0))
+
+    assert consumer.fetch(10, 0) == []
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ACK, Verdict.DEAD])
+def test_a_key_that_was_leased_when_it_was_published_again_keeps_that_one_out(
+    broker: SqlBroker, consume: Callable[..., SqlConsumer], verdict: Verdict
+) -> None:
+    broker.publish([_message("a")])
+    consumer = consume()
+    [delivery] = consumer.fetch(10, 0)
+    broker.publish([_message("a")])  # nobody claims before the first is settled
+    assert [(queue.ready, queue.running) for queue in broker.queues()] == [(0, 1)]
+
+    assert consumer.settle([Transition(delivery=delivery, verdict=verdict)]) == []
+
+    assert consumer.fetch(10, 0) == []
+
+
+def test_a_key_published_again_after_it_was_settled_waits(
+    broker: SqlBroker, consume: Callable[..., SqlConsumer]
+) -> None:
+    consumer = consume()
+    broker.publish([_message("a")])
+    _ack(consumer, consumer.fetch(10, 0))
+
+    broker.publish([_message("a")])
+
+    assert _ids(consumer.fetch(10, 0)) == ["a"]
+
+
+def test_a_dead_letter_is_forgotten_when_its_key_was_published_again_alone(
+    broker: SqlBroker, consume: Callable[..., SqlConsumer]
+) -> None:
+    consumer = consume()
+    broker.publish([_message("a")])
+    consumer.settle([Transition(delivery=each, verdict=Verdict.DEAD) for each in consumer.fetch(10, 0)])
+    broker.publish([_message("a", body=b"new")])
+
+    assert broker.dead_retry([letter.ref for letter in broker.dead()]) == 1
+
+    [delivery] = consumer.fetch(10, 0)
+    assert isinstance(delivery.message, Message)
+    assert delivery.message.body == b"new"
+
+
+def test_a_purge_drops_what_nobody_has_looked_at(broker: SqlBroker) -> None:
+    broker.publish([_message("a")])
+    broker.publish([_message("b", eta=NOON + 50)])
+
+    assert broker.purge("q") == 2
+
+    assert broker.queues() == []
+
+
+def test_what_nobody_has_looked_at_is_counted_without_writing(broker: SqlBroker, path: Path) -> None:
+    broker.publish([_message("a")])
+    broker.publish([_message("b", eta=NOON + 50)])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    [queue] = broker.queues()
+
+    other.close()
+    assert (queue.ready, queue.delayed, queue.oldest_ready_at) == (1, 1, NOON)
+
+
+def test_who_makes_the_inbox_long_brings_it_in(broker: SqlBroker, path: Path) -> None:
+    for number in range(sqlite.INBOX_MOST + 5):
+        broker.publish([_message(str(number))])
+
+    assert _rows(path, "SELECT count(*) FROM kernelq_inbox") == [(5,)]
+    assert _rows(path, "SELECT count(*) FROM kernelq_messages") == [(sqlite.INBOX_MOST,)]
+
+
+def test_a_claim_that_is_undone_leaves_the_inbox_as_it_was(
+    broker: SqlBroker, consume: Callable[..., SqlConsumer], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.publish([_message("a")])
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite.Claimed, "_make", lambda row: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            consume().fetch(1, 0)
+
+    assert _rows(path, "SELECT count(*) FROM kernelq_inbox") == [(1,)]
+    assert _ids(consume("two").fetch(1, 0)) == ["a"]
+
+
+def _pages_written(path: Path) -> int:
+    """Since the log began."""
+    return (path.with_name(path.name + "-wal").stat().st_size - 32) // (24 + 4096)
 
 
 def test_a_queue_that_is_read_is_known_while_it_is_empty(
