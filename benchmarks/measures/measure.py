@@ -34,7 +34,7 @@ class Size:
     chain: int = 100
     waiting: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Messages that wait, for the measure of growth."""
-    starts: int = 7
+    starts: int = 5
     """How often workers start on each of these."""
     limit: int = 20_000
 
