@@ -65,7 +65,7 @@ def main() -> int:
 
         def save() -> None:
             run.outcome["settings"] = (
-                f"{'quick, ' if options.quick else ''}{repeats} repeat{'s' if repeats > 1 else ''}"
+                f"{'quick, ' if options.quick else ''}{repeats} repeat{'s' if repeats > 1 else ''}, 2 worker processes"
             )
             run.outcome["seconds"] = round(time.monotonic() - begun)
             run.outcome["rows"] = as_data(lines(run.outcome["runs"]))
@@ -93,7 +93,7 @@ def _show(outcome: dict[str, Any], options: argparse.Namespace) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="KernelQ beside other task queues, in one run.")
     parser.add_argument(
-        "--quick", action="store_true", help="small and once, a few peers: minutes instead of three quarters of an hour"
+        "--quick", action="store_true", help="small and once, a few peers: five minutes instead of fifty"
     )
     parser.add_argument(
         "--only", type=_names, default=(), metavar="PEERS", help=f"comma-separated: {', '.join(BY_NAME)}"

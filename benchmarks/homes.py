@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,9 @@ PINS: dict[str, tuple[str, ...]] = {
 EXTRAS = {"kernelq": "redis", "kernelq_servers": "amqp,postgres"}
 """Home → extras of this checkout's KernelQ. Two, so that one on Redis has no more installed than the peers on Redis."""
 
-_SOURCES = ("kernel", "plugins", "pyproject.toml", "README.md", "LICENSE")
+_SOURCES = ("kernel", "plugins", "pyproject.toml")
+_PAPERS = ("README.md", "LICENSE")
+"""Needed to build it; a change of them is none of what is measured."""
 
 
 class Homes:
@@ -75,8 +78,8 @@ class Homes:
         print(f"installing {name} into {home}", file=sys.stderr, flush=True)
         stamp.unlink(missing_ok=True)
         try:
-            if not (home / "bin" / "python").exists():
-                _quietly([sys.executable, "-m", "venv", str(home)])
+            if not _is_made_by_this_python(home):
+                _quietly([sys.executable, "-m", "venv", "--clear", str(home)])
             with tempfile.TemporaryDirectory(prefix="bench-build-") as build:
                 pip = [str(home / "bin" / "python"), "-m", "pip"]
                 if name in EXTRAS:  # the version stays while the source changes
@@ -95,11 +98,18 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kernelq-bench"
 
 
+def _is_made_by_this_python(home: Path) -> bool:
+    try:
+        return f"version = {platform.python_version()}\n" in (home / "pyvenv.cfg").read_text()
+    except OSError:
+        return False
+
+
 def _installs(name: str, build: Path) -> Sequence[str]:
     if name not in EXTRAS:
         return PINS[name]
     # Built from a copy: a build leaves folders behind that a later one would take for sources.
-    for source in _SOURCES:
+    for source in (*_SOURCES, *_PAPERS):
         path = ROOT / source
         if path.is_dir():
             shutil.copytree(path, build / source, ignore=shutil.ignore_patterns("__pycache__"))

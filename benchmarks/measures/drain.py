@@ -32,7 +32,7 @@ def drain_with_results(stand: Stand, size: Size) -> Numbers:
 
 def both_at_once(stand: Stand, size: Size) -> Numbers:
     """M3: one process publishes one by one while two workers run; from the first call until the store is quiet."""
-    n = min(size.tasks(stand.peer), 4 * size.single)
+    n = min(size.tasks(stand.peer), 2 * size.single)
     with stand.workers() as workers:
         stand.warm_up(workers)
         with stand.running_client("send", stand.environment(), n=n, warm_ups=0) as client:

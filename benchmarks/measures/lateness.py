@@ -13,19 +13,22 @@ from .measure import Numbers, Size
 LONGEST = 150.0
 """Seconds after which those that have not begun are given up."""
 
+SAMPLE = 1000
+"""Messages whose publishing tells how much time all of them need."""
+
 
 def due_at_once(stand: Stand, size: Size) -> Numbers:
     """M7: tasks published ahead and all due at one moment; how late they begin, and what holding them costs the workers."""
     n = size.due
     commands = stand.peer.due_workers
-    sample = stand.client("due", n=200, when=time.time() + 3600)
+    sample = stand.client("due", n=SAMPLE, when=time.time() + 3600)
     stand.reset()
     with stand.workers(commands=commands) as workers:
         stand.warm_up(workers)
         time.sleep(1.0)
         before = workers.memory()
         # Publishing is done before they are due; slow clients get more time for it. Workers slow a client down.
-        when = float(int(time.time() + 2.0 * n * sample["seconds"] / 200 + 4))
+        when = float(int(time.time() + 2.0 * n * sample["seconds"] / SAMPLE + 4))
         told = stand.client("due", n=n, when=when)
         if told["ended_at"] > when - 1:
             raise BenchFailed(f"{stand.peer.name} published {n} tasks too slowly for the time allowed")

@@ -20,8 +20,8 @@ class Size:
 
     scale: float = 1.0
     """Of each peer's own number of tasks."""
-    single: int = 5000
-    """Messages published one by one."""
+    single: int = 10_000
+    """Messages published one by one, at most."""
     round_trips: int = 1000
     due: int = 20_000
     """Tasks due at one moment."""
@@ -34,7 +34,7 @@ class Size:
     chain: int = 100
     waiting: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Messages that wait, for the measure of growth."""
-    starts: int = 7
+    starts: int = 5
     """How often workers start on each of these."""
     limit: int = 20_000
 
