@@ -14,7 +14,7 @@ from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transiti
 from .context import Context, Ending, frames, running
 from .drivers import KINDS
 from .drivers import load as load_driver
-from .engine import Capabilities, Engine, Finding
+from .engine import Capabilities, Engine, Finding, mask
 from .errors import (
     BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, DecodeError,
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
@@ -34,4 +34,3 @@ from .codecs import Compressor, Serializer
 from .settler import Settler
 from .stash import StashKey
 from .store import Backend, Effect, Store, Watch
-from .urls import mask

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from .engine import mask, scheme
 from .errors import DriverNotFound, PluginConflict, nearest
 from .installed import entry_points
-from .urls import mask, scheme
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -180,13 +180,8 @@ class Executor:
         log.error("internal error around %s", message, exc_info=error)
         task = self.app.tasks.get(message.task) if isinstance(message, Message) else None
         if task is not None and isinstance(message, Message):
-            self._tell(
-                "task_internal_error",
-                task,
-                Context(message, delivery=delivery),
-                exception=error,
-                einfo=ExceptionInfo(error),
-            )
+            request = Context(message, delivery=delivery)
+            self._tell("task_internal_error", task, request, exception=error, einfo=ExceptionInfo(error))
         return Transition(delivery=delivery, verdict=Verdict.CRASHED)
 
     def _run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -323,5 +318,4 @@ class Executor:
         )
 
     def _tell(self, hook: str, task: Task[..., Any], request: Context, **details: Any) -> None:
-        if self._plugins.heard(hook):
-            self._plugins.notify(hook, app=self.app, task=task, request=request, **details)
+        self._plugins.notify(hook, app=self.app, task=task, request=request, **details)

@@ -90,7 +90,8 @@ class Publisher:
     ) -> AsyncResult[Any]:
         """Publish one call; `task` is None for a name not known here. See `Task.apply_async`."""
         message = self.message(task, name, args, kwargs, options)
-        holder = self.publish([message], session=options.get("session"), **_policy(options))
+        ways = {name: options.get(name) for name in ("retry", "retry_policy", "session")} if options else {}
+        holder = self.publish([message], **ways)
         known = self._look_up()
         ignored = message.ignore_result is True
         result: AsyncResult[Any] = known.result(holder or message.id, app=self.app, task_name=name, ignored=ignored)
@@ -134,7 +135,7 @@ class Publisher:
             priority=priority,
             sent_at=now,
             ignore_result=None if task is None else task.ignore_result,
-            reply_to=options.get("reply_to") or known.reply_to(),
+            reply_to=options.get("reply_to") or (None if known.backend is None else known.backend.reply_to),
         )
         frame = frames.get()
         if frame is not None and frame.request.message is not None:
@@ -277,9 +278,6 @@ class _Known:
         self.listeners = app.plugins.heard("after_task_publish")
         self.result = _api.find("AsyncResult")
 
-    def reply_to(self) -> str | None:
-        return None if self.backend is None else self.backend.reply_to
-
 
 def _embed(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if not options or EMBEDDED.keys().isdisjoint(options):
@@ -289,10 +287,6 @@ def _embed(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else [value] if value else None
-
-
-def _policy(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("retry", "retry_policy") if name in options} if options else {}
 
 
 def intervals(start: float, step: float, maximum: float) -> Iterator[float]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from operator import itemgetter
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -36,8 +37,8 @@ GROUP = "kernelq.plugins"
 
 log = logging.getLogger("kernelq.plugins")
 
-Listener: TypeAlias = tuple[str, Callable[..., Any], tuple[str, ...]]
-"""(plugin name, function, names of its arguments)."""
+Listener: TypeAlias = tuple[str, Callable[..., Any], Callable[[dict[str, Any]], tuple[Any, ...]]]
+"""(plugin name, function, what picks its arguments out of all by name)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,6 @@ class PluginInfo:
     state: str = "on"
     hooks: tuple[str, ...] = ()
     doc: str = ""
-
-    @property
-    def version(self) -> str:
-        """Of the distribution that offers it; empty when none does."""
-        return _versions().get((self.name, self.module), "")
 
 
 @cache
@@ -181,7 +177,7 @@ class Registry:
             return known[name]
         except KeyError:
             impls = reversed(getattr(self._manager.hook, name).get_hookimpls())
-            found = [(impl.plugin_name, impl.function, tuple(impl.argnames)) for impl in impls]
+            found = [(impl.plugin_name, impl.function, _picker(impl.argnames)) for impl in impls]
             return known.setdefault(name, found)
 
     def notify(self, name: str, /, **arguments: Any) -> None:
@@ -189,18 +185,17 @@ class Registry:
 
         Not through pluggy's own caller: there the first exception keeps the others from running.
         """
-        for plugin, function, names in self.heard(name):
+        for plugin, function, pick in self.heard(name):
             try:
-                function(*[arguments[argument] for argument in names])
+                function(*pick(arguments))
             except Exception:  # one plugin's error must not reach the others, nor the task
                 self.failures[plugin] = self.failures.get(plugin, 0) + 1
                 log.exception("plugin %r failed in %s", plugin, name)
 
     def before_publish(self, app: KernelQ, message: Message, retry_policy: dict[str, Any]) -> Message:
         """The message as the plugins want it published (hook `before_task_publish`), each given the last one's answer."""
-        for _, function, names in self.heard("before_task_publish"):
-            about = {"app": app, "message": message, "retry_policy": retry_policy}
-            message = function(*[about[name] for name in names]) or message
+        for _, function, pick in self.heard("before_task_publish"):
+            message = function(*pick({"app": app, "message": message, "retry_policy": retry_policy})) or message
         return message
 
     def prepared(self, app: KernelQ, messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -228,8 +223,8 @@ class Registry:
         messages: tuple[Message, ...] = ()
         effects: tuple[Effect, ...] = ()
         about = {"app": app, "ending": ending}
-        for _, function, names in self.heard("advance"):
-            answer: Iterable[Message | Effect] | None = function(*[about[name] for name in names])
+        for _, function, pick in self.heard("advance"):
+            answer: Iterable[Message | Effect] | None = function(*pick(about))
             if answer:
                 items = tuple(answer)
                 messages += tuple(item for item in items if isinstance(item, Message))
@@ -252,20 +247,17 @@ class Registry:
         return tuple(implemented.values())
 
 
+def _picker(names: Sequence[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    # `itemgetter` picks without a step of the interpreter, but hands a single thing out bare.
+    return itemgetter(*names) if len(names) > 1 else lambda arguments: tuple(arguments[name] for name in names)
+
+
 HOOKS: dict[str, tuple[str, ...]] = {
     name: tuple(inspect.signature(spec).parameters)
     for name, spec in vars(hooks).items()
     if hasattr(spec, "kernelq_spec")
 }
 """Every hook → its arguments."""
-
-
-@cache
-def _versions() -> dict[tuple[str, str], str]:
-    from importlib import metadata
-
-    points = metadata.entry_points(group=GROUP)
-    return {(point.name, point.module): point.dist.version if point.dist else "" for point in points}
 
 
 def import_plugin(module: str) -> object:

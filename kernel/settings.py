@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from .engine import mask
 from .errors import ImproperlyConfigured
-from .urls import mask
 
 _TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 

@@ -119,11 +119,7 @@ class Settler:
 
     def _report(self, refused: list[Delivery]) -> list[Delivery]:
         for delivery in refused:
-            name = getattr(delivery.message, "task", "message")
-            log.warning(
-                "attempt %d of %s[%s] was refused: its lease had ended, and somebody else runs it now or has run it",
-                delivery.fence,
-                name,
-                getattr(delivery.message, "id", "?"),
-            )
+            what = f"{getattr(delivery.message, 'task', 'message')}[{getattr(delivery.message, 'id', '?')}]"
+            why = "its lease had ended, and somebody else runs it now or has run it"
+            log.warning("attempt %d of %s was refused: %s", delivery.fence, what, why)
         return refused

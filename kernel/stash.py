@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -14,28 +14,11 @@ class StashKey(Generic[T]):
     __slots__ = ()
 
 
-class Stash:
+class Stash(dict[StashKey[Any], Any]):
     """Values by `StashKey`; only who holds the key finds the value."""
 
-    def __init__(self) -> None:
-        self._values: dict[StashKey[Any], Any] = {}
+    if TYPE_CHECKING:  # what a dict does, with the type the key tells
 
-    def __setitem__(self, key: StashKey[T], value: T) -> None:
-        self._values[key] = value
-
-    def __getitem__(self, key: StashKey[T]) -> T:
-        return cast(T, self._values[key])
-
-    def __delitem__(self, key: StashKey[T]) -> None:
-        del self._values[key]
-
-    def __contains__(self, key: StashKey[T]) -> bool:
-        return key in self._values
-
-    def get(self, key: StashKey[T], default: D) -> T | D:
-        """The value, or `default`."""
-        return cast(T, self._values[key]) if key in self._values else default
-
-    def setdefault(self, key: StashKey[T], default: T) -> T:
-        """The value; set to `default` first if there is none."""
-        return cast(T, self._values.setdefault(key, default))
+        def __getitem__(self, key: StashKey[T]) -> T: ...
+        def setdefault(self, key: StashKey[T], default: T) -> T: ...  # type: ignore[override]
+        def get(self, key: StashKey[T], default: D) -> T | D: ...  # type: ignore[override]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from types import TracebackType
-from typing import Any, Self
+from contextlib import AbstractContextManager
+from typing import Any
 
 import msgspec
 
@@ -50,7 +50,7 @@ class Store(ABC):
         raise NotImplementedError
 
 
-class Watch(ABC):
+class Watch(AbstractContextManager["Watch"], ABC):
     """Waiting for the outcomes of some tasks; a context manager, used by one thread."""
 
     @abstractmethod
@@ -68,12 +68,7 @@ class Watch(ABC):
     def close(self) -> None:
         """Stop waiting."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -8,6 +8,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
+import msgspec
+
 from . import _api
 from .errors import MaxRetriesExceededError
 
@@ -29,13 +31,11 @@ _SETTINGS = {name: f"task_default_{name}" for name in ("priority", "queue", "rat
 """Task attribute → the setting that stands in where it is None; for the others it is ``task_<attribute>``."""
 
 
-class Runs:
+class Runs(msgspec.Struct):
     """What this process has seen of a task: how many runs ended, and when one last succeeded (UTC epoch seconds, 0: never)."""
 
-    __slots__ = ("ended", "succeeded_at")
-
-    def __init__(self) -> None:
-        self.ended, self.succeeded_at = 0, 0.0
+    ended: int = 0
+    succeeded_at: float = 0.0
 
 
 class Task(TaskMethods[P, R]):

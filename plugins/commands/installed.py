@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -19,6 +20,17 @@ def drivers() -> list[tuple[str, EntryPoint]]:
 def drivers_of(module: str) -> list[tuple[str, EntryPoint]]:
     """Those that the plugin of this module brings."""
     return [(kind, point) for kind, point in drivers() if f"{point.module}.".startswith(f"{module}.")]
+
+
+@cache
+def _versions() -> dict[tuple[str, str], str]:
+    points = entry_points(group=PLUGINS)
+    return {(point.name, point.module): point.dist.version if point.dist else "" for point in points}
+
+
+def version_of(name: str, module: str) -> str:
+    """Of the distribution that offers a plugin; empty when none does."""
+    return _versions().get((name, module), "")
 
 
 def import_point(point: EntryPoint) -> tuple[Any, str | None, str | None]:

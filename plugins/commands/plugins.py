@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kernelq.contracts import Capabilities
 
-from .installed import drivers_of, import_point
+from .installed import drivers_of, import_point, version_of
 from .output import cell, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def list_(session: Session, as_json: bool) -> None:
     rows: list[dict[str, Any]] = [
         {
             "name": info.name,
-            "version": info.version,
+            "version": version_of(info.name, info.module),
             "state": info.state,
             "hooks": len(info.hooks),
             "drivers": [f"{kind} {point.name}" for kind, point in drivers_of(info.module)],
@@ -103,7 +103,7 @@ def show(session: Session, name: str) -> None:
         click.echo(f"{info.doc}\n")
     print_fields(
         [
-            ("version", info.version or None),
+            ("version", version_of(info.name, info.module) or None),
             ("state", info.state),
             ("module", info.module),
             ("hooks", ", ".join(info.hooks) or None),

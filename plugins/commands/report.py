@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kernelq import KernelQ
 
+from .installed import version_of
 from .output import cell
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def bugreport(app: KernelQ | None = None) -> str:
             *_libraries().items(),
         ],
         "app": [("name", app.main), ("tasks", len(app.tasks))],
-        "plugins": [(info.name, f"{info.version} {info.state}".strip()) for info in app.plugins.infos()],
+        "plugins": [
+            (info.name, f"{version_of(info.name, info.module)} {info.state}".strip()) for info in app.plugins.infos()
+        ],
         "settings that differ from their default": [
             (name, f"{value!r}  (from {source})")
             for name, (value, source) in app.settings_table().items()

@@ -148,15 +148,6 @@ class Tap(Protocol):
         Earlier, what it held all the time, after some seconds in which nothing was heard.
         """
 
-    def heard(self, timeout: float) -> bool:
-        """Wait for something to be said in the channel, of whatever kind; whether it was, or somebody nudged.
-
-        For channels that no key belongs to. At once when something was said since the last time.
-        """
-
-    def nudge(self) -> None:
-        """End a `heard`, that which waits or else the next. From any thread."""
-
     def end(self) -> None:
         """Leave it to others."""
 

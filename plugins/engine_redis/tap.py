@@ -7,17 +7,15 @@ of a process can have the tap; others listen to the bell.
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from redis import exceptions as library
 
 from .errors import ERRORS, translate
-from .wires import AT_WORK, NOTHING_YET, Wire
+from .wires import AT_WORK, Wire
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +39,6 @@ class Tap:
         self._wire: Wire | None = None
         self._key = ""  # the one subscribed to; stays so, unheard, until the next
         self._is_denied = False
-        self._is_nudged = False
-        self._nudged: _Nudge | None = None  # made by the first `heard`
 
     def begin(self) -> bool:
         """Take the tap, unless somebody has it."""
@@ -54,7 +50,7 @@ class Tap:
 
     def tune(self, key: str) -> bytes | None:
         """Subscribe to the channel that has the name of a key; what the key holds then. See `kernelq.redis.Tap`."""
-        with self._of_use():
+        try:
             if not self._is_open():
                 self._wire, self._key = self._open(), ""
             commands = [("SUBSCRIBE", key), ("GET", key)]
@@ -62,11 +58,16 @@ class Tap:
                 commands.insert(0, ("UNSUBSCRIBE", self._key))
             self._key = key
             return self._read(commands)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, ERRORS):
+                raise translate(error, self._where) from error
+            raise
 
     def wait(self, timeout: float) -> bytes | None:
         """What the key holds once something was said of it; see `kernelq.redis.Tap`."""
         deadline = monotonic() + timeout
-        with self._of_use():
+        try:
             while (left := deadline - monotonic()) > 0:
                 try:
                     said = self._hear(min(left, ASK_EVERY))
@@ -74,60 +75,20 @@ class Tap:
                     if left > ASK_EVERY:
                         return self._read([("GET", self._key)])
                     break
-                if self._is_mine(said):
+                if said[0] == b"message" and said[1] == self._key.encode():
                     return said[2] or self._read([("GET", self._key)])
+        except BaseException as error:
+            self.close()
+            if isinstance(error, ERRORS):
+                raise translate(error, self._where) from error
+            raise
         return None
-
-    def heard(self, timeout: float) -> bool:
-        """Whether something was said before the time was up, or somebody nudged; see `kernelq.redis.Tap`."""
-        deadline = monotonic() + timeout
-        if self._nudged is None:
-            self._nudged = _Nudge()
-        with self._of_use():
-            while not self._take_all() and not self._is_nudged and not self._nudged.take():
-                left = deadline - monotonic()
-                if left <= 0:
-                    return False
-                if not self._opened().wait_beside(self._nudged.end, min(left, ASK_EVERY)) and left > ASK_EVERY:
-                    self._read([("GET", self._key)])  # raises when nobody is there any more
-        self._is_nudged = False  # before the pipe: a nudge that comes now may be seen twice, but not missed
-        self._nudged.take()
-        return True
-
-    def nudge(self) -> None:
-        """End the `heard` of another thread, or the next one; see `kernelq.redis.Tap`."""
-        self._is_nudged = True  # before the look: a `heard` that begins now sees it
-        if self._nudged is not None:
-            self._nudged.give()
 
     def close(self) -> None:
         """Drop the connection; the next `tune` makes another. Who waits gets an error. From any thread."""
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.connection.disconnect()
-
-    @contextmanager
-    def _of_use(self) -> Iterator[None]:
-        """A block after whose errors the connection is of no more use; they leave it as ours."""
-        try:
-            yield
-        except BaseException as error:
-            self.close()
-            if isinstance(error, ERRORS):
-                raise translate(error, self._where) from error
-            raise
-
-    def _take_all(self) -> bool:
-        """Read what has come; whether anything was said in our channel."""
-        is_said = False
-        try:
-            while True:
-                is_said |= self._is_mine(self._hear(0))
-        except NOTHING_YET:
-            return is_said
-
-    def _is_mine(self, said: list[Any]) -> bool:
-        return bool(said[0] == b"message" and said[1] == self._key.encode())
 
     def _is_open(self) -> bool:
         wire = self._wire
@@ -148,7 +109,7 @@ class Tap:
     def _read(self, commands: list[tuple[str, str]]) -> bytes | None:
         """Send commands, the last of which is the GET, and give its answer."""
         wire = self._opened()
-        wire.send(commands, ANSWER_WITHIN)
+        wire.send(commands)
         while True:
             answer = wire.hear(ANSWER_WITHIN)
             if isinstance(answer, Exception):
@@ -172,29 +133,3 @@ class Tap:
         if wire is None:
             raise library.ConnectionError("closed by us")
         return wire
-
-
-class _Nudge:
-    """A pipe beside the connection, through which another thread ends a wait."""
-
-    def __init__(self) -> None:
-        self.end, self._begin = os.pipe()
-        for end in (self.end, self._begin):
-            os.set_blocking(end, False)
-
-    def give(self) -> None:
-        try:
-            os.write(self._begin, b"!")
-        except BlockingIOError:
-            pass  # full: the wait ends
-
-    def take(self) -> bool:
-        """Empty it; whether it was given."""
-        try:
-            return bool(os.read(self.end, 4096))
-        except BlockingIOError:
-            return False
-
-    def __del__(self) -> None:
-        os.close(self.end)
-        os.close(self._begin)

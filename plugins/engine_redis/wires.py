@@ -7,7 +7,6 @@ nothing is done for each call but taking a connection from a stack and putting i
 from __future__ import annotations
 
 import select
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -28,8 +27,6 @@ Words = Sequence[Word]
 
 AT_WORK = 0.01
 """Seconds of rest up to which a connection is used without a look whether the server has closed it."""
-
-NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError)
 
 _pack: Any = hiredis and hiredis.pack_command
 _PIECE_BYTES = 1 << 16
@@ -58,9 +55,8 @@ class Wire:
         for _ in range(number):
             answers.append(self._hear())
 
-    def send(self, commands: Sequence[Words], timeout: float) -> None:
+    def send(self, commands: Sequence[Words]) -> None:
         """Send commands as one; `hear` gives the answers."""
-        self._socket.settimeout(timeout)
         self._socket.sendall(b"".join([_pack(tuple(words)) for words in commands]))
 
     def hear(self, timeout: float) -> Any:
@@ -68,20 +64,12 @@ class Wire:
 
         Raises:
             TimeoutError: nothing came in time, which leaves the connection as it was.
-            one of `NOTHING_YET`: the same, for a time-out of 0.
         """
         answer = self._reader.gets()
         if answer is _MORE:
             self._socket.settimeout(timeout)
             answer = self._hear()
         return answer
-
-    def wait_beside(self, other: int, timeout: float) -> bool:
-        """Wait until there is something to hear, or to read from the other file descriptor; whether there is."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        poll.register(other, select.POLLIN)
-        return bool(poll.poll(timeout * 1000))
 
     def is_open(self, ping_after: float, rest: float) -> bool:
         """Whether the other side seems to be there after `rest` seconds; asks it after `ping_after`, if that is not 0."""

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from kernelq import KernelQ, uuid
-from kernelq.contracts import BrokerUnavailable, Outcome
-from kernelq.redis import Space, Tap
+from kernelq.contracts import Outcome
 from kernelq.testing import Proxy
 from redis import Redis
 from servers import RedisServer
@@ -131,78 +130,6 @@ def test_a_user_who_may_not_greet_is_told_by_the_bell(redis_server: RedisServer,
 
         assert found == ["SUCCESS"]
     direct.acl_deluser(user)
-
-
-def test_a_channel_without_a_key_is_heard(app: KernelQ, direct: Redis) -> None:
-    tap = _tap(app)
-    assert tap.tune("channel") is None
-    assert not tap.heard(0.01)
-
-    direct.publish("channel", "")
-    assert tap.heard(30)
-    assert not tap.heard(0)
-
-    direct.publish("channel", "a")
-    direct.publish("channel", "b")
-    until(lambda: tap.heard(30))
-    tap.end()
-
-
-def test_another_thread_ends_the_hearing_or_the_next(app: KernelQ) -> None:
-    tap = _tap(app)
-    tap.tune("channel")
-    tap.nudge()
-    assert tap.heard(30)
-    assert not tap.heard(0)
-
-    timer = threading.Timer(0.05, tap.nudge)
-    timer.start()
-    assert tap.heard(30)
-    timer.join()
-    assert not tap.heard(0)
-    tap.end()
-
-
-def test_silence_is_ended_by_asking_whether_the_server_is_there(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kernelq_plugins.engine_redis.tap.ASK_EVERY", 0.05)
-    monkeypatch.setattr("kernelq_plugins.engine_redis.tap.ANSWER_WITHIN", 0.2)
-    with Proxy("127.0.0.1", redis_server.port) as proxy, _app(proxy.url(redis_server.url)) as app:
-        tap = _tap(app)
-        tap.tune("channel")
-        assert not tap.heard(0.2)
-
-        proxy.hole("down")
-        with pytest.raises(BrokerUnavailable):
-            tap.heard(30)
-        proxy.heal()
-
-        tap.tune("channel")
-        with Redis(port=redis_server.port) as direct:
-            direct.publish("channel", "")
-        assert tap.heard(30)
-        tap.end()
-
-
-def test_one_at_a_time_has_the_tap(app: KernelQ) -> None:
-    tap = _tap(app)
-    assert _space(app).tap() is None
-
-    tap.end()
-
-    _tap(app).end()
-
-
-def _space(app: KernelQ) -> Space:
-    space: Space = app.broker.space  # type: ignore[attr-defined]  # a Redis broker's
-    return space
-
-
-def _tap(app: KernelQ) -> Tap:
-    tap = _space(app).tap()
-    assert tap is not None
-    return tap
 
 
 def _app(url: str) -> KernelQ:
