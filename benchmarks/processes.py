@@ -70,6 +70,13 @@ class Workers:
 
     def end(self) -> None:
         """Ask them to end, then kill what is left of their sessions."""
+        try:
+            self._ask()
+        finally:  # also when the run is ended while it waits here
+            self._kill()
+            self._log.close()
+
+    def _ask(self) -> None:
         for process in self._processes:
             process.terminate()
         deadline = time.monotonic() + STOPPING
@@ -77,7 +84,9 @@ class Workers:
             try:
                 process.wait(max(0.01, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                pass  # it is killed now
+                pass  # it is killed next
+
+    def _kill(self) -> None:
         for pid in self._pids():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -85,7 +94,6 @@ class Workers:
                 pass  # it ended meanwhile
         for process in self._processes:
             process.wait()
-        self._log.close()
 
     def _pids(self) -> list[int]:
         """All living processes of their sessions."""

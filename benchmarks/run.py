@@ -102,6 +102,9 @@ class Run:
             self.outcome["failed"].append(f"{measure} of {peer}: {error}")
             print(f"{measure:4} {peer:18} FAILED {error}", file=sys.stderr, flush=True)
             return
+        if not numbers:
+            self._skip(f"{measure} of {peer}: it has nothing of the kind")
+            return
         self.outcome["runs"].setdefault(measure, {}).setdefault(peer, []).append(numbers)
         told = " ".join(f"{name}={value:.4g}" for name, value in numbers.items())
         print(f"{measure:4} {peer:18} {time.monotonic() - begun:5.1f} s  {told}", file=sys.stderr, flush=True)

@@ -268,3 +268,14 @@ def test_what_is_quick_is_measured_each_time(run: Run) -> None:
     run.outcome["runs"] = runs("M1", "msgs_s", huey=[30.0] * 3, celery=[1.0] * 3)
 
     assert worth(run, "M1") == ["kernelq", "huey", "dramatiq", "celery", "rq"]
+
+
+def test_a_peer_whose_server_is_not_installed_is_left_out_with_the_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *arguments, **options: None)
+
+    run.repeat(1, ["kernelq"], ["M1"], save=lambda: None)
+
+    assert run.outcome["skipped"] == ["kernelq: redis-server is not installed; on Debian: apt-get install redis-server"]
+    assert run.outcome["runs"] == {}
