@@ -64,13 +64,9 @@ def _iso(instant: float | None) -> str | None:
 
 
 def _delivery_info(request: Context) -> dict[str, Any]:
-    return {
-        "exchange": request.exchange,
-        "routing_key": request.routing_key or request.queue,
-        "queue": request.queue,
-        "priority": request.priority,
-        "redelivered": request.delivery is not None and request.delivery.redelivered,
-    }
+    about = {name: getattr(request, name) for name in ("exchange", "routing_key", "queue", "priority")}
+    redelivered = request.delivery is not None and request.delivery.redelivered
+    return {**about, "routing_key": request.routing_key or request.queue, "redelivered": redelivered}
 
 
 _DERIVED: dict[str, Any] = {
