@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from logging.handlers import WatchedFileHandler
 from typing import Any
 
 from kernelq import KernelQ
@@ -50,7 +49,11 @@ def setup(app: KernelQ, loglevel: int, logfile: str | None, *, colorize: bool) -
 
 
 def _equip(logger: logging.Logger, level: int, logfile: str | None, format: str, colorize: bool) -> None:
-    handler: logging.Handler = WatchedFileHandler(logfile) if logfile else logging.StreamHandler()
+    handler: logging.Handler = logging.StreamHandler()
+    if logfile:
+        from logging.handlers import WatchedFileHandler  # 2 ms, and few workers log to a file
+
+        handler = WatchedFileHandler(logfile)
     handler.setFormatter(_Formatter(format, colorize=colorize))
     logger.addHandler(handler)
     logger.setLevel(level)

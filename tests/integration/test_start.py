@@ -7,11 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waiting import until
+
 HEAVY = (
     "asyncio", "blinker", "click", "dataclasses", "email", "hashlib", "importlib.metadata", "inspect", "json", "logging",
     "msgspec", "pika", "pluggy", "redis", "rich", "socket", "sqlalchemy", "stevedore", "tempfile", "traceback", "uuid",
 )  # fmt: skip
 """What nobody needs who only defines an app and its tasks."""
+
+MOST_PARTS = 50
+"""Modules inside the packages of plugins that import and first call may take; there are some 300."""
 
 CLIENT = """
 import json, sys
@@ -52,3 +57,49 @@ def test_entry_points_are_read_once_for_import_and_first_call(tmp_path: Path) ->
     program += "\nassert installed._read.cache_info().misses == 1"
 
     assert imported(program, tmp_path) == set()
+
+
+def test_a_first_call_imports_no_command_line_and_nothing_of_a_worker(tmp_path: Path) -> None:
+    modules = imported(CLIENT + "add.delay(1, 2)", tmp_path)
+
+    assert modules.isdisjoint({"click", "rich", "redis", "sqlalchemy", "pika", "multiprocessing", "ctypes"})
+    plugins = {name for name in modules if name.startswith("kernelq_plugins.")}
+    assert {name for name in plugins if name.split(".")[1] in ("worker", "pool_prefork", "commands", "doctor")} == {
+        "kernelq_plugins.worker", "kernelq_plugins.pool_prefork", "kernelq_plugins.commands", "kernelq_plugins.doctor",
+    }  # fmt: skip
+    assert len({name for name in plugins if name.count(".") > 1}) <= MOST_PARTS
+
+
+PROJECT = """
+import json, os, sys
+from pathlib import Path
+from kernelq import KernelQ
+
+app = KernelQ("proj")
+forked = set()
+os.register_at_fork(after_in_child=lambda: forked.update(sys.modules))
+
+@app.task
+def look(path):
+    Path(path).with_suffix(".new").write_text(json.dumps([sorted(set(sys.modules) - forked), "rich" in sys.modules]))
+    Path(path).with_suffix(".new").rename(path)
+"""
+
+
+def test_a_child_of_a_worker_imports_nothing_that_its_supervisor_has_not_and_neither_imports_rich(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "proj.py").write_text(PROJECT, "utf-8")
+    told = tmp_path / "told.json"
+    send = f"import proj; proj.look.delay({str(told)!r})"
+    subprocess.run([sys.executable, "-c", send], cwd=tmp_path, check=True, timeout=60)
+    command = [sys.executable, "-m", "kernelq", "-A", "proj", "worker", "-c", "1"]
+
+    worker = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(told.exists, "the task to have run")
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+    assert json.loads(told.read_text("utf-8")) == [[], False]
