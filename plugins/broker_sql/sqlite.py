@@ -130,7 +130,8 @@ class SqliteStatements:
         self, connection: Any, holder: str, lease: float, queues: Sequence[str], limit: int, now: float
     ) -> list[Claimed]:
         self.extend_lease(connection, holder, lease, queues, now)
-        _gather(_raw(connection))
+        if _gather(_raw(connection)):
+            self.promote(connection, now)  # what was put by for later may be due meanwhile
         values = [value for queue in queues for value in (queue, limit)]
         rows = _raw(connection).execute(_claim(len(queues)), (holder, *values, limit)).fetchall()
         rows.sort(key=_place)  # RETURNING keeps no order
@@ -182,11 +183,13 @@ def _raw(connection: Any) -> sqlite3.Connection:
     return raw
 
 
-def _gather(raw: sqlite3.Connection) -> None:
-    """Bring in the messages of the inbox, in the order they came, but for those whose key is there."""
-    if raw.execute(_HAS_PUT).fetchone()[0]:
-        raw.execute(_GATHER)
-        raw.execute(_EMPTY)
+def _gather(raw: sqlite3.Connection) -> bool:
+    """Bring in the messages of the inbox, in the order they came, but for those whose key is there; whether there were any."""
+    if not raw.execute(_HAS_PUT).fetchone()[0]:
+        return False
+    raw.execute(_GATHER)
+    raw.execute(_EMPTY)
+    return True
 
 
 @cache

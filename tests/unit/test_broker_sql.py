@@ -202,6 +202,17 @@ def test_messages_are_handed_out_in_the_order_published_alone_or_together(
     assert _ids(consume().fetch(10, 0)) == ["soon", "a", "b", "c", "d"]
 
 
+def test_a_message_published_alone_for_later_that_is_due_by_the_next_claim_is_handed_out_at_once(
+    broker: SqlBroker, consume: Callable[..., SqlConsumer], clock: Clock
+) -> None:
+    broker.publish([_message("a", eta=clock() + 20)])
+    broker.publish([_message("b")])
+
+    clock.time += 30
+
+    assert sorted(_ids(consume().fetch(10, 0))) == ["a", "b"]
+
+
 def test_a_key_that_waits_keeps_the_same_one_out(broker: SqlBroker, consume: Callable[..., SqlConsumer]) -> None:
     for _ in range(2):
         broker.publish([_message("a")])
