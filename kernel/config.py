@@ -51,7 +51,7 @@ class Config:
         return isinstance(name, str) and self.find(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.layers.options)
+        return iter({option.name: None for option in self.layers.names.values()})
 
     def force(self, name: str, value: Any) -> None:
         """Set a value over everything else; for the command line."""
@@ -118,11 +118,6 @@ class Layers:
         self._cache.clear()
 
     @property
-    def options(self) -> Mapping[str, Option]:
-        """Every declared setting."""
-        return {option.name: option for option in self.names.values()}
-
-    @property
     def names(self) -> Mapping[str, Option]:
         """Every declared setting by each name it goes by."""
         if self._names[0] != self._app.plugins.generation:
@@ -134,7 +129,7 @@ class Layers:
     def declared(self, name: str, origin: str = "") -> Option:
         option = self.names.get(name)
         if option is None:
-            hint = nearest(name.lower(), self.options, 0.6) or "; 'kernelq config --all' lists them"
+            hint = nearest(name.lower(), self._app.options(), 0.6) or "; 'kernelq config --all' lists them"
             raise UnknownSetting(f"unknown setting {name!r}{origin}{hint}")
         return option
 

@@ -51,8 +51,7 @@ HANDLERS = {
 """The handlers of a task that want to see its end stored."""
 
 
-OF_RUN = ("track_started", "acks_late", "time_limit", "soft_time_limit")
-"""Options of a task that each run asks for."""
+OF_RUN = ("track_started", "acks_late", "time_limit", "soft_time_limit")  # what each run asks its task for
 
 
 class Abandoned(BaseException):

@@ -43,8 +43,7 @@ EMBEDDED = {"link": "callbacks", "link_error": "errbacks", "chain": "chain", "ch
 PROPERTIES = frozenset({"delivery_mode", "exchange_type", "mandatory"})
 """Options that are for the engine to understand."""
 
-OF_TASK = ("queue", "priority", "serializer", "compression")
-"""Options of a task that a call may leave out."""
+OF_TASK = ("queue", "priority", "serializer", "compression")  # what a call may leave out
 
 POLICY: Mapping[str, Any] = KERNEL_SETTINGS["task_publish_retry_policy"].default
 """What a retry policy leaves out is taken from here."""

@@ -60,7 +60,10 @@ class ConfigMethods:
 
     def table(self: Any, with_defaults: bool = True, censored: bool = False) -> dict[str, tuple[Any, str]]:
         """Every setting, or those that somebody has set → (value, where it comes from); `censored`: with passwords masked."""
-        pairs = {name: self.layers.look_up(option) for name, option in sorted(self.layers.options.items())}
+        pairs = {
+            name: self.layers.look_up(option)
+            for name, option in sorted({each.name: each for each in self.layers.names.values()}.items())
+        }
         return {
             name: (censor(name, value) if censored else value, source)
             for name, (value, source) in pairs.items()
