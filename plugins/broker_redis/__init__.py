@@ -17,7 +17,7 @@ same); persistence on. With ``appendfsync always`` what `publish` accepted survi
 Redis's default with AOF, up to the last two seconds may be gone; with RDB alone, all since the last snapshot. When its memory is full
 publishing raises `BrokerFull`, while claiming, settling (successors too) and renewing go on.
 
-Leases: a sorted set of the consumers, by the server's clock. Who fetches begins or renews its own; messages of a
+Leases: a sorted set of the consumers, by the server's clock. Who takes messages begins or renews its own; messages of a
 consumer whose lease ended are taken back by whoever fetches next. An attempt whose messages nobody has taken back yet
 may still settle. After ``FLUSHALL`` leases begin anew with the next fetch; what was held is refused when it is settled.
 
@@ -26,8 +26,11 @@ settlement that is repeated answers the same; publishing leaves out what waits o
 run and settled before its publishing was repeated runs twice.
 
 Waiting costs no polling: who finds nothing is put down as waiting, in the same script, and whoever brings a message wakes as many
-as there are messages, each by its own channel. Besides, each waiting consumer looks once a second by itself (some seven
-commands), which also serves etas, leases that end, and a lost subscription.
+as there are messages, each by its own channel. A message due before all others of its queue wakes one, which then knows when to look;
+whoever leaves off waiting while something is due within 20 seconds wakes another in its place. Besides, each waiting consumer
+looks by itself (some seven commands): every 20 seconds, or its lease and five, which finds what a lost worker held; every second while
+its subscription is lost. So after ``FLUSHALL``, or when the worker is killed that was to look next, something may be late by as much. The lease
+of a consumer that holds nothing is put off for a day, and seen to be alive by one command.
 
 It does not keep the order of messages that become due together by the thousand: a thousand at a time are moved.
 
