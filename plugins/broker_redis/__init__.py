@@ -8,6 +8,9 @@ Guarantee: publishing, claiming, settling with successors and with what stores o
 are one Lua script each, so nobody sees half of it. Priorities 0 to 9 (9 first), then age; etas wait in a sorted set, however many, and
 are moved in batches when they are due. A message is in the server's memory until it is settled so.
 
+Messages over 16 kB do not pass through Lua, which would cost the server several times as much: they are put beside the script in
+its transaction, and whoever claims some asks for them by one more command. That needs a single server and ``+@transaction``.
+
 What the server must be, and `Broker.examine` looks at when a worker starts: Redis 6.2 or later; ``maxmemory-policy
 noeviction``, or messages vanish when memory is short (``broker_transport_options={"allow_eviction": True}`` starts all the
 same); persistence on. With ``appendfsync always`` what `publish` accepted survives a crash of the machine; with ``everysec``,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from kernelq.contracts import BrokerUnavailable, Consumer, Delivery, Transition
+from kernelq.contracts import BrokerError, Consumer, Delivery, Transition
 from kernelq.redis import Call, RedisEngine, Script, Space, Subscription, Word
 
 from . import scripts
-from .parcels import Tag, deliveries_of
+from .parcels import Tag, deliveries_of, with_longs
 from .settlement import Settlement
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,8 @@ _REST = 0.02
 class RedisConsumer(Consumer):
     """A consumer of `queues` in the space of the Redis broker; its lease begins with its first fetch.
 
-    `numbers` gives each claim its number. `unanswered` has, by consumer id, the number of a claim whose answer was lost:
-    the next consumer of that id asks for what it took.
+    `numbers` gives each claim its number. `unanswered` has, by consumer id, the number of a claim whose answer did not
+    come, or not the long messages of it: the next consumer of that id asks for what it took.
     """
 
     def __init__(
@@ -94,20 +95,18 @@ class RedisConsumer(Consumer):
         refused, found = self._space.run_many([settle, claim])
         if isinstance(refused, Exception):
             raise refused  # what was taken is asked for again, by its number
-        if isinstance(found, Exception):
-            if not isinstance(found, BrokerUnavailable):
-                del self._unanswered[self.id]
-            deliveries: list[Delivery] = []
-        else:
-            del self._unanswered[self.id]
-            deliveries = self._claimed(found, may_wait=may_wait)
+        deliveries: list[Delivery] = []
+        if not isinstance(found, Exception):
+            # Should the long ones not come, the settlement is told all the same, and the number asks for them again.
+            with suppress(BrokerError):
+                deliveries = self._claimed(found, may_wait=may_wait)
         return [settlement.order[position] for position in refused], deliveries
 
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:
         self._space.run(scripts.MARK_STARTED, [self.id, *(word for delivery in deliveries for word in delivery.tag)])
 
     def take_over(self, consumer_id: str) -> list[Delivery]:
-        return deliveries_of(*self._take(scripts.TAKE_OVER, [consumer_id]))
+        return self._delivered(*self._take(scripts.TAKE_OVER, [consumer_id]))
 
     def held(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         if not deliveries:
@@ -150,26 +149,30 @@ class RedisConsumer(Consumer):
         for i in range(0, len(lost), 2):
             log.warning("messages taken back from %s, whose lease had ended: %d", lost[i].decode(), lost[i + 1])
         if found[0]:
+            del self._unanswered[self.id]
             self._is_put_down = self._is_put_down or may_wait
             self._look_at = time.monotonic() + min(max(float(found[0]), _REST), self._patience())
             return []
         self._is_put_down = False
-        return deliveries_of(*found[1:])
+        return self._delivered(*found[1:])
+
+    def _delivered(
+        self, keys: Sequence[bytes], tokens: Sequence[bytes], blobs: Sequence[Any], marks: Sequence[int]
+    ) -> list[Delivery]:
+        """What was handed out, when all of it is here; a claim whose long messages did not come is still unanswered."""
+        if b"" in blobs:
+            blobs = with_longs(keys, blobs, self._space)
+        del self._unanswered[self.id]
+        return deliveries_of(keys, tokens, blobs, marks)
 
     def _take(self, script: Script, args: Sequence[Word]) -> list[Any]:
-        """Run a script that hands out; what an earlier one handed out whose answer was lost comes first."""
+        """Run a script that hands out; what an earlier one handed out whose answer was lost comes first.
+
+        Who has read the answer forgets its number.
+        """
         before = self._unanswered.get(self.id)
         number = self._number(before)
-        try:
-            found: list[Any] = self._space.run(
-                script, [self.id, self._lease, number, *args], repeated=before is not None
-            )
-        except BrokerUnavailable:
-            raise
-        except Exception:  # it goes on
-            del self._unanswered[self.id]  # the script said no: it took nothing
-            raise
-        del self._unanswered[self.id]
+        found: list[Any] = self._space.run(script, [self.id, self._lease, number, *args], repeated=before is not None)
         return found
 
     def _number(self, before: int | None) -> int:

@@ -3,7 +3,9 @@
 -- KEYS[1] is the prefix of all keys, such as "{kernelq}:"; its hash tag puts them all into one slot of a cluster.
 -- ARGV[1] is "1" when the same call was sent before and its answer was lost, else "0".
 --
---   messages           hash    key → packed message: what waits or is held
+--   messages           hash    key → packed message: what waits or is held; "" when it is in `longs`
+--   longs              hash    key → packed message: those that go around Lua, where each kilobyte costs much. Only of
+--                              keys that `messages` has, maybe one that has its own there: of a publishing it refused
 --   ready:<queue>      zset    key → place
 --   delayed:<queue>    zset    "<place>:<key>" → instant it is due, epoch seconds
 --   held:<consumer>    hash    key → token: what a consumer holds
@@ -112,10 +114,11 @@ local function sort_new(list, keys, now)
       seen[key] = true
       tick = tick or take_ticks(#keys, now)
       local at, size = 5 * n - 4, #fields
-      local queue, eta = list[at], list[at + 2]
+      local queue, eta, message = list[at], list[at + 2], list[at + 4]
       local place = (9 - list[at + 1]) * BAND + tick + n
-      if list[at + 4] ~= '' then
-        fields[size + 1], fields[size + 2] = key, list[at + 4]
+      fields[size + 1], fields[size + 2] = key, message
+      if message == '' then
+        call('HDEL', P .. 'longs', key) -- see publish_one.lua
       end
       local into, score, member = ready, place, key
       if eta and eta > now then
@@ -197,6 +200,16 @@ local function put_back(key, token, crashed)
   set_state(key, fence, crashes + crashed, suspect, 0)
   call('ZADD', P .. 'ready:' .. queue, place, key)
   return queue
+end
+
+-- Forget messages that neither wait nor are held any more.
+local function forget(keys)
+  spread('HDEL', P .. 'messages', keys)
+  for _, beside in ipairs({ 'longs', 'states' }) do
+    if call('EXISTS', P .. beside) == 1 then
+      spread('HDEL', P .. beside, keys)
+    end
+  end
 end
 
 local function forget_consumer(id)

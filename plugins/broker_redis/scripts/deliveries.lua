@@ -1,5 +1,5 @@
--- What scripts that hand out share: a reply of {keys, tokens, messages, marks}; marks has, for each message that came
--- back before, its position, crashes and suspicion.
+-- What scripts that hand out share: a reply of {keys, tokens, messages, marks}. A message that is "" is to be asked for
+-- in `longs`; marks has, for each message that came back before, its position, crashes and suspicion.
 
 -- Hand out `keys`, which have left where they waited, to the consumer; `places` and `queues` are theirs.
 local function hand_out(id, number, keys, places, queues)

@@ -1,4 +1,4 @@
--- Accept messages, all or none. Those that are "" follow in the same transaction, see publish_one.lua.
+-- Accept messages, all or none. Those that are "" follow in the same transaction, into `longs`.
 --   ARGV[2…]  runs of messages, see `read_run`
 
 local list, i = {}, 2

@@ -1,16 +1,15 @@
 -- Accept one message that is due at once, unless its key waits or is held. The most frequent of all scripts: what
 -- `publish` in common.lua does, without preparing anything for more. For the keys see there.
 --   KEYS[1] prefix   ARGV[2] queue   [3] priority   [4] key   [5] packed message, or "": it follows in the same
---   transaction, as the value of a command, for what is long costs much in Lua
+--   transaction, put into `longs` by a command
 
 local P, call, queue, key, message = KEYS[1], redis.call, ARGV[2], ARGV[4], ARGV[5]
 
-if message == '' then
-  if call('HEXISTS', P .. 'messages', key) == 1 then
-    return
-  end
-elseif call('HSETNX', P .. 'messages', key, message) == 0 then -- a full memory refuses the first write
+if call('HSETNX', P .. 'messages', key, message) == 0 then -- a full memory refuses the first write
   return
+end
+if message == '' then
+  call('HDEL', P .. 'longs', key) -- what a transaction left there whose script failed would stand, but be another's
 end
 
 local clock = call('TIME')

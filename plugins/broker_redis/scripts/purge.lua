@@ -26,8 +26,7 @@ end
 drop(P .. 'ready:' .. queue, '^(.*)$')
 drop(P .. 'delayed:' .. queue, '^%d+:(.*)$')
 if #keys > 0 then
-  spread('HDEL', P .. 'messages', keys)
-  spread('HDEL', P .. 'states', keys)
+  forget(keys)
 elseif call('EXISTS', P .. 'dead:' .. queue) == 0 and not runs(queue) then
   call('SREM', P .. 'queues', queue)
 end

@@ -175,8 +175,12 @@ end
 local function bury(key, token, reason)
   local fence, place, queue = parse(token)
   local ref = format('%.0f', take_ticks(1, now) + 1)
+  local message = call('HGET', P .. 'messages', key)
+  if message == '' then
+    message = call('HGET', P .. 'longs', key)
+  end
   call('HSET', P .. 'letter:' .. ref, 'queue', queue, 'key', key, 'reason', reason, 'died_at', instant(now), 'fence', fence,
-    'priority', 9 - math.floor(place / BAND), 'message', call('HGET', P .. 'messages', key) or '')
+    'priority', 9 - math.floor(place / BAND), 'message', message or '')
   call('ZADD', P .. 'dead:' .. queue, ref, ref)
   call('SADD', P .. 'queues', queue)
   forgotten[#forgotten + 1] = key
@@ -198,10 +202,7 @@ for n = 1, #keys do
 end
 
 if #forgotten > 0 then
-  spread('HDEL', P .. 'messages', forgotten)
-  if call('EXISTS', P .. 'states') == 1 then
-    spread('HDEL', P .. 'states', forgotten)
-  end
+  forget(forgotten)
 end
 
 -- After all deliveries: a successor may bear the key of the message it follows.
