@@ -410,7 +410,7 @@ def test_a_user_with_the_rights_of_the_manual_page_can_do_everything(app: Kernel
 
     with KernelQ(broker=url % 1, backend=url % 2, set_as_current=False) as limited:
         consumer = limited.broker.consumer(["q"], id="c", lease=60)
-        limited.broker.publish([_message("a")])
+        limited.broker.publish([_message("a", body=bytes(20_000))])  # around Lua
         effects = (Effect(limited.backend, Outcome(id="a", state="SUCCESS")),)
         with limited.backend.watch(["a"]) as watch:
             [delivery] = consumer.fetch(1, 1)
