@@ -14,10 +14,10 @@ from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transiti
 from .context import Context, Ending, frames, running
 from .drivers import KINDS
 from .drivers import load as load_driver
-from .engine import Capabilities, Engine, Finding, mask
+from .engine import Capabilities, Engine, Finding
 from .errors import (
     BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerRefused, BrokerUnavailable, CapabilityMissing, DecodeError,
-    EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError,
+    EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError, mask,
 )  # fmt: skip
 from .execute import Abandoned, Committer, End, Executor, Run
 from .failure import ExceptionInfo

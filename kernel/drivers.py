@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .engine import mask, scheme
-from .errors import DriverNotFound, PluginConflict, nearest
+from .errors import DriverNotFound, PluginConflict, mask, nearest, scheme
 from .installed import entry_points
 
 if TYPE_CHECKING:

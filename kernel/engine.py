@@ -1,15 +1,10 @@
-"""The engine: one server or file that several drivers share, what it can do, and the URLs that name it, whose secrets are not shown."""
+"""The engine: one server or file that several drivers share, and what it can do."""
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
-
-_SECRET = re.compile(r"(?P<head>[a-z0-9+.\-]*://[^:/?#;\s]*):(?P<secret>[^\s]*)@", re.IGNORECASE)
-_QUERY_SECRET = re.compile(r"(?P<key>[?&](?:password|passwd|secret|token)=)[^&;,\s]*", re.IGNORECASE)
-_SEVERAL = re.compile(r"(?<=[^;,])([;,])(?=[a-z][a-z0-9+.\-]*://)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,21 +69,3 @@ class Engine(ABC):
 
     def forget_connections(self) -> None:
         """Drop inherited connections without closing them; called in a child after a fork."""
-
-
-def mask(url: str) -> str:
-    """The URL, or several joined by ``;`` or ``,``, with each password replaced by ``**``.
-
-    A password may itself hold ``,``, ``;`` or ``@``: all up to the last ``@`` of a URL is secret.
-    """
-    parts = _SEVERAL.split(url)
-    return "".join(_mask_one(part) for part in parts)
-
-
-def _mask_one(url: str) -> str:
-    return _QUERY_SECRET.sub(r"\g<key>**", _SECRET.sub(r"\g<head>:**@", url))
-
-
-def scheme(url: str) -> str:
-    """The scheme that picks the driver: ``redis`` of ``redis://…``; a ``+library`` part does not count."""
-    return url.partition("://")[0].partition(":")[0].partition("+")[0].lower()

@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .engine import mask
-from .errors import ImproperlyConfigured
+from .errors import ImproperlyConfigured, mask
 
 _TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 

@@ -6,9 +6,8 @@ import datetime
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
-
-import msgspec
 
 from . import _api
 from .errors import MaxRetriesExceededError
@@ -29,13 +28,6 @@ HANDLERS = ("before_start", "on_success", "on_failure", "on_retry", "after_retur
 
 _SETTINGS = {name: f"task_default_{name}" for name in ("priority", "queue", "rate_limit", "delivery_mode")}
 """Task attribute → the setting that stands in where it is None; for the others it is ``task_<attribute>``."""
-
-
-class Runs(msgspec.Struct):
-    """What this process has seen of a task: how many runs ended, and when one last succeeded (UTC epoch seconds, 0: never)."""
-
-    ended: int = 0
-    succeeded_at: float = 0.0
 
 
 class Task(TaskMethods[P, R]):
@@ -115,7 +107,8 @@ class Task(TaskMethods[P, R]):
         """Tie the task to an app and set options as attributes."""
         self.app = app
         self._resolved = {}
-        self.runs = Runs()
+        # What this process has seen of it: how many runs ended, and when one last succeeded (UTC epoch seconds, 0: never).
+        self.runs = SimpleNamespace(ended=0, succeeded_at=0.0)
         for option, value in (options or {}).items():
             setattr(self, option, value)
         self.autoretry_for = tuple(self.autoretry_for)

@@ -91,7 +91,7 @@ class LostReplies(BrokerFaultBench):
         assert successors or consumer.drain(["a"])
 
     @requires("leases", "dedup")
-    def test_b207_an_exchange_whose_reply_is_lost_is_carried_out_once_and_strands_no_message(
+    def test_b208_an_exchange_whose_reply_is_lost_is_carried_out_once_and_strands_no_message(
         self, remote: Broker, proxy: Proxy, undaunted: Undaunt, consume: Consume
     ) -> None:
         consumer = undaunted()

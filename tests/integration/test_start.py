@@ -48,7 +48,7 @@ def test_a_client_s_import_takes_few_modules_of_the_kernel(tmp_path: Path) -> No
     kernel = {name for name in imported(CLIENT, tmp_path) if name.partition(".")[0] == "kernelq"}
 
     assert kernel == {
-        "kernelq", *(f"kernelq.{name}" for name in ("_api", "app", "config", "drivers", "errors", "installed", "stash", "task", "tasks", "urls")),
+        "kernelq", *(f"kernelq.{name}" for name in ("_api", "app", "config", "drivers", "errors", "installed", "stash", "task", "tasks")),
     }  # fmt: skip
 
 
