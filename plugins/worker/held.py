@@ -23,6 +23,11 @@ class Held:
     def __len__(self) -> int:
         return len(self._transitions)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody waits for any of them: they are acknowledgements and nothing more."""
+        return not any(transition.effects or transition.successors for transition in tuple(self._transitions))
+
     def add(self, transition: Transition) -> None:
         """Keep one more."""
         if not self._transitions:
