@@ -15,6 +15,8 @@ from kernelq.pools import Stop
 from kernelq.testing import start_worker
 from kernelq_plugins.backend_memory.backend import MemoryBackend
 from kernelq_plugins.broker_memory.broker import MemoryBroker
+from kernelq_plugins.worker import lane
+from waiting import until
 
 PATIENCE = 5.0
 """Seconds a test waits for what must come."""
@@ -26,6 +28,7 @@ class Line:
     def __init__(self) -> None:
         self.cuts: Counter[str] = Counter()
         self.forgets = False  # a lost connection gives back what was held
+        self.exchanges = False  # the broker settles and hands out at once
         self.was_cut, self.was_woken = threading.Event(), threading.Event()
         self.passed: list[str] = []
 
@@ -55,6 +58,8 @@ class FarEnd:
             self._line.passes(name)
             if name == "held" and self._line.forgets:
                 return []
+            if name == "exchange" and self._line.exchanges:
+                return self._inner.settle(args[0]), self._inner.fetch(args[1], 0)
             made = found(*args, **options)
             return FarEnd(self._line, made) if name == "consumer" else made
 
@@ -283,6 +288,61 @@ def test_an_error_of_a_plugin_around_a_task_is_charged_like_a_crash_and_ends_in_
     assert "a plugin broke" in caplog.text
 
 
+# --- settling and taking at once
+
+
+def test_what_was_taken_while_settling_runs_next(app: KernelQ, line: Line) -> None:
+    line.exchanges = True
+    app.conf.worker_batch = 1
+    results = [app.tasks["add"].delay(number, number) for number in range(20)]
+
+    with start_worker(app):
+        assert [result.get(timeout=PATIENCE) for result in results] == [2 * number for number in range(20)]
+
+    assert (stats(app).ready, stats(app).running) == (0, 0)
+
+
+def test_a_lane_lets_some_gather_where_quick_messages_come_one_by_one(
+    app: KernelQ, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests = _rests(monkeypatch)
+    line.exchanges = True
+    app.conf.worker_batch = 1
+    runs: list[int] = []
+    task = app.task(name="noted", ignore_result=True)(runs.append)
+    for number in range(20):
+        task.delay(number)
+
+    with start_worker(app):
+        until(lambda: len(runs) == 20)
+
+    assert rests
+
+
+def test_a_lane_does_not_rest_on_a_result_that_somebody_may_wait_for(
+    app: KernelQ, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests = _rests(monkeypatch)
+    line.exchanges = True
+    app.conf.worker_batch = 1
+    results = [app.tasks["add"].delay(number, number) for number in range(20)]
+
+    with start_worker(app):
+        assert [result.get(timeout=PATIENCE) for result in results] == [2 * number for number in range(20)]
+
+    assert not rests
+
+
+def _rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The rests that lanes take from now on, which last no time."""
+    rests: list[float] = []
+    sleep = lane.time.sleep
+    monkeypatch.setattr(
+        lane.time, "sleep", lambda seconds: rests.append(seconds) if seconds == lane.LINGER else sleep(seconds)
+    )
+    return rests
+
+
 # --- a broker that goes away ---------------------------------------------------------------------
 
 
@@ -318,7 +378,7 @@ def test_what_waits_in_the_lane_and_is_held_no_more_after_a_lost_connection_does
 
 
 def test_what_is_done_is_settled_when_the_broker_is_back_without_running_again(app: KernelQ, line: Line) -> None:
-    line.cuts["settle"] = 1
+    line.cuts["exchange"] = 1
     runs: list[int] = []
     result = app.task(name="once")(lambda: runs.append(1)).delay()
 
