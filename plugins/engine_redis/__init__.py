@@ -39,9 +39,10 @@ Guarantee: what the server was set up to keep. Every change is one Lua script, w
 be sent twice: when a connection breaks under a call, that call is sent once more, and the script knows what it has
 done already. Failing that, the caller hears `BrokerUnavailable`. The server's clock is the only one for leases and etas.
 
-Waiting costs no polling: one connection of a process subscribes to all that the process waits for. While that
-connection is away whoever waits looks by himself every second or two. A thread that waits for one thing alone has a second
-one to itself, where the server knows the third protocol of Redis, and hears of it without another thread.
+Waiting costs no polling. A worker's lane has a subscription of its own, which it hears on its own thread. For results one
+connection of a process subscribes to all that the process waits for; a thread that waits for one alone has a second one
+to itself, where the server knows the third protocol of Redis. While such a connection is away whoever waits looks by
+himself every second or two.
 
 Connections are made when needed, kept within bounds, tried after a rest, and noticed within seconds when the other side
 is gone without a word. A forked child makes its own.
@@ -50,6 +51,6 @@ What it does not do: run on Redis older than 6.2; keep what a failover of the se
 was accepted in the last moment may be gone); use more than one node for one prefix.
 
 Parts: `contract` (what broker and stores see: `kernelq.redis`), `address` (URLs), `clients` (clients of redis-py, which make the connections),
-`wires` (calls on them), `engine` (what is sent again), `errors` (the border), `bell` (the subscription),
-`tap` (that of one thread).
+`wires` (calls on them), `engine` (what is sent again), `errors` (the border), `subscription` (one channel, heard by who waits),
+`bell` (many channels, heard by a thread for all), `tap` (one key, heard and read by who waits).
 """

@@ -58,7 +58,7 @@ class Tap:
                 commands.insert(0, ("UNSUBSCRIBE", self._key))
             self._key = key
             return self._read(commands)
-        except BaseException as error:
+        except BaseException as error:  # it goes on; the next begins with a new connection
             self.close()
             if isinstance(error, ERRORS):
                 raise translate(error, self._where) from error
@@ -77,7 +77,7 @@ class Tap:
                     break
                 if said[0] == b"message" and said[1] == self._key.encode():
                     return said[2] or self._read([("GET", self._key)])
-        except BaseException as error:
+        except BaseException as error:  # it goes on; the next begins with a new connection
             self.close()
             if isinstance(error, ERRORS):
                 raise translate(error, self._where) from error

@@ -124,7 +124,7 @@ class Wires:
         wire = self._take()
         try:
             answer = wire.ask(packet)
-        except BaseException as error:
+        except BaseException as error:  # it goes on; what was left in the middle of an answer is of no more use
             self._drop(wire)
             if isinstance(error, OSError):
                 raise _as_library(error) from error
@@ -146,7 +146,7 @@ class Wires:
             wire = self._take()
             try:
                 wire.ask_many(packet, len(commands), answers)
-            except BaseException:
+            except BaseException:  # it goes on; a wire that was left in the middle of an answer is of no more use
                 self._drop(wire)
                 raise
             self._give_after(wire, answers)
@@ -161,7 +161,7 @@ class Wires:
         try:
             wire.connection.send_command(*words, check_health=False)
             answer = client.parse_response(wire.connection, words[0])
-        except BaseException as error:
+        except BaseException as error:  # it goes on; what was left in the middle of an answer is of no more use
             self._drop(wire)
             if isinstance(error, OSError):
                 raise _as_library(error) from error
@@ -239,7 +239,7 @@ class Wires:
     def _open(self) -> Wire:
         try:
             wire = Wire(self._connect())
-        except BaseException:
+        except BaseException:  # it goes on; the place it would have had is free for who waits
             with self._changed:
                 self._opened -= 1
                 self._changed.notify()
