@@ -22,7 +22,7 @@ class Context(msgspec.Struct, dict=True, weakref=True, eq=False):
     """One run of a task, under the names users know from Celery's request.
 
     Beside the attributes set here: every field of the message (`id`, `task`, `retries`, `eta`, `expires`, `root_id`,
-    `parent_id`, `headers`, …), `callbacks`, `errbacks`, `chain` and `chord` (signatures that travel with it),
+    `parent_id`, `chord`, `headers`, …), `callbacks`, `errbacks` and `chain` (signatures that travel with it),
     `correlation_id`, `timelimit` (``[hard, soft]``), `time_limit`, `soft_time_limit`, `replaced_task_nesting` and
     `delivery_info`. Outside a worker they are None and `called_directly` is True. Made for every run, so it copies
     nothing: what comes from the message is looked up when it is asked for.
@@ -41,7 +41,7 @@ class Context(msgspec.Struct, dict=True, weakref=True, eq=False):
     def __getattr__(self, name: str) -> Any:
         # Comes here only for what is not set: what the message, the body's third part and the delivery tell.
         message = self.message
-        if name in ("callbacks", "errbacks", "chain", "chord"):
+        if name in ("callbacks", "errbacks", "chain"):
             return self.embed.get(name)
         if name == "retries" and message is None:
             return 0

@@ -21,6 +21,7 @@ KINDS = {
     "pool": "kernelq.pools",
     "lock store": "kernelq.locks",
     "schedule store": "kernelq.schedules",
+    "workflow store": "kernelq.workflows",
 }
 """Kind of driver → entry-point group."""
 

@@ -44,6 +44,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     parent_id: str | None = None
     group: str | None = None
     group_index: int | None = None
+    chord: str | None = None
+    """``<id of a join>/<place>``: where the canvas counts the end of this task."""
     timelimit: tuple[float | None, float | None] | None = None
     """(hard, soft) in seconds; None takes the task's own."""
     ignore_result: bool | None = None

@@ -33,11 +33,11 @@ EMBED: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, 
 
 FIELDS = (
     "shadow", "headers", "root_id", "parent_id", "group_index", "argsrepr", "kwargsrepr", "queue", "exchange", "routing_key",
-    "priority", "ignore_result", "reply_to", "stamps", "stamped_headers", "replaced", "retries",
+    "priority", "ignore_result", "reply_to", "stamps", "stamped_headers", "replaced", "retries", "chord",
 )  # fmt: skip
 """Options that are fields of the message under the same name."""
 
-EMBEDDED = {"link": "callbacks", "link_error": "errbacks", "chain": "chain", "chord": "chord"}
+EMBEDDED = {"link": "callbacks", "link_error": "errbacks", "chain": "chain"}
 """Options that travel in the third part of the body, under that name: signatures of what follows."""
 
 PROPERTIES = frozenset({"delivery_mode", "exchange_type", "mandatory"})
@@ -281,7 +281,7 @@ class _Known:
 def _embed(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if not options or EMBEDDED.keys().isdisjoint(options):
         return EMBED
-    return {place: _listed(options.get(name)) for name, place in EMBEDDED.items()}
+    return {**EMBED, **{place: _listed(options.get(name)) for name, place in EMBEDDED.items()}}
 
 
 def _listed(value: Any) -> Any:

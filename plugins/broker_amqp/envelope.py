@@ -52,6 +52,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exchange: str = ""
     routing_key: str = ""
     sent_at: float | None = None
+    chord: str | None = None
     properties: dict[str, Any] = {}
     dead: dict[str, Any] | None = None
     """Of a dead letter: reason, died_at, ref."""
@@ -68,6 +69,7 @@ def headers_and_properties(message: Message, record: Record = NEW) -> dict[str, 
         exchange=message.exchange,
         routing_key=message.routing_key,
         sent_at=message.sent_at,
+        chord=message.chord,
         properties=message.properties,
     )
     headers[OURS] = _table(record)
@@ -91,6 +93,7 @@ def again(properties: Mapping[str, Any], record: Record, **headers: Any) -> dict
         exchange=before.exchange,
         routing_key=before.routing_key,
         sent_at=before.sent_at,
+        chord=before.chord,
         properties=before.properties,
     )
     return {**properties, "headers": {**kept, OURS: _table(record), **headers}, "delivery_mode": PERSISTENT}
@@ -148,6 +151,7 @@ def read(
         exchange=record.exchange,
         routing_key=record.routing_key,
         sent_at=record.sent_at,
+        chord=record.chord,
     )
     own = dict(headers)
     for name in _NOT_ITS_OWN.intersection(own):
