@@ -72,19 +72,20 @@ def _box(box: Box) -> str:
 
 
 def _style() -> str:
-    light = {"paper": "#ffffff", "ink": "#1c2128", "faint": "#8a929c", **PALE}
-    dark = {"paper": "#14181d", "ink": "#e8ebee", "faint": "#7d8792", **DEEP}
+    # Plain rules twice and no variables: many programs that show pictures know none.
     return (
-        f":root{{{_variables(light)}}}@media (prefers-color-scheme:dark){{:root{{{_variables(dark)}}}}}"
-        "text{font:12px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:var(--ink)}"
-        ".in{text-anchor:middle}.head{font-weight:bold}.small{font-size:11px;fill-opacity:.8}.paper{fill:var(--paper)}"
-        ".frame{fill:none;stroke:var(--faint);stroke-dasharray:4 3}line{stroke:var(--faint);stroke-width:1.4;marker-end:url(#tip)}"
-        ".tip{fill:var(--faint)}" + "".join(f".{kind}{{fill:var(--{kind});stroke:var(--faint)}}" for kind in KINDS)
+        "text{font:12px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace}.in{text-anchor:middle}"
+        ".head{font-weight:bold}.small{font-size:11px}.frame{fill:none;stroke-dasharray:4 3}"
+        "line{stroke-width:1.4;marker-end:url(#tip)}"
+        f"{_rules('#ffffff', '#1c2128', '#8a929c', PALE)}"
+        f"@media (prefers-color-scheme:dark){{{_rules('#14181d', '#e8ebee', '#7d8792', DEEP)}}}"
     )
 
 
-def _variables(colours: dict[str, str]) -> str:
-    return ";".join(f"--{name}:{colour}" for name, colour in colours.items())
+def _rules(paper: str, ink: str, faint: str, fills: dict[str, str]) -> str:
+    return f".paper{{fill:{paper}}}text{{fill:{ink}}}.tip{{fill:{faint}}}.frame,line{{stroke:{faint}}}" + "".join(
+        f".{kind}{{fill:{fills[kind]};stroke:{faint}}}" for kind in KINDS
+    )
 
 
 def _clean(text: str) -> str:
