@@ -84,7 +84,7 @@ def _changes(result: ResultBase, timeout: float | None) -> Iterator[tuple[int, i
     awaited = {leaf.id for leaf in leaves if leaf.final is None and not leaf.ignored}
     succeeded = {leaf.id for leaf in leaves if leaf.final is not None and leaf.final.state == SUCCESS}
     members = {leaf.id for leaf in leaves}
-    workflow = find_own(result.app, result.id) if awaited and result.id else None
+    workflow = find_own(result.app, result.id) if result.id and leaves and leaves[0].is_stored else None
     if workflow is not None:
         members |= workflow.tasks.keys()
         succeeded |= {id for id in workflow.tasks if workflow[id].state == SUCCESS}

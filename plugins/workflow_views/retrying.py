@@ -60,7 +60,8 @@ def retry_failed(app: KernelQ, id: str, now: Callable[[], float] = time.time) ->
     # Before the publishing: an outcome of many retries would refuse that of a run which begins to count anew.
     for some in _pages(undone):
         app.backend.forget(some)
-    for some in _pages([*fired, *messages]):
+    messages = [*fired, *messages]  # a join that lacks nothing goes on by itself
+    for some in _pages(messages):
         app.publisher.publish(some)
     store.apply([Drop(key=note)])
     return len(messages)

@@ -104,9 +104,9 @@ class Workflow:
 
 def store_of(app: KernelQ) -> WorkflowStore | None:
     """Where the app keeps its workflows; None: nowhere."""
-    import kernelq.canvas
+    from kernelq import canvas
 
-    find = getattr(kernelq.canvas, "store_of", None)
+    find = getattr(canvas, "store_of", None)
     store: WorkflowStore | None = None if find is None else find(app)
     return store
 
