@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from kernelq import KernelQ
 from kernelq.contracts import FAILURE, SUCCESS, Message, Outcome, pack
-from kernelq.workflow_views import Chain, Chord, Group, Node, Plan, Standing, Task, Workflow
+from kernelq.workflow_views import Chain, Chord, Group, Node, Plan, Standing, Task, Workflow, read_plan
 from kernelq.workflows import Keep, WorkflowStore
 
 
@@ -31,7 +31,12 @@ def chord(id: str, *header: Node, body: Node) -> Chord:
 
 def workflow(root: Node, id: str = "end", **states: str) -> Workflow:
     """A workflow with tasks in these states; ``"FAILURE timed_out"`` gives a reason too."""
-    return Workflow(Plan(id, 0.0, root), {id: Standing(*state.split()) for id, state in states.items()})
+    return Workflow(read_plan(packed(root, id)), {id: Standing(*state.split()) for id, state in states.items()})
+
+
+def packed(root: Node, id: str) -> bytes:
+    """A plan as it is kept."""
+    return zlib.compress(msgspec.json.encode(Plan(id, 0.0, root)))
 
 
 def keep(store: WorkflowStore, root: Node, id: str = "end", *, aliases: tuple[str, ...] = ()) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .drawing import Drawing, draw
 from .errors import MessageNotKept, UnknownWorkflow, WorkflowNotFinished
-from .plan import Chain, Chord, Group, Node, Plan, Task
+from .plan import Chain, Chord, Group, Node, Plan, Task, read_plan
 from .retrying import retry_failed
 from .workflow import Standing, Workflow, find, find_own
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chain", "Chord", "Drawing", "Group", "MessageNotKept", "Node", "Plan", "Standing", "Task", "UnknownWorkflow", "Workflow",
-    "WorkflowNotFinished", "count", "draw", "find", "retry_failed",
+    "WorkflowNotFinished", "count", "draw", "find", "read_plan", "retry_failed",
 ]  # fmt: skip
 
 

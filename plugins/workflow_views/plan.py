@@ -60,9 +60,31 @@ def read_plan(kept: bytes) -> Plan:
         ValueError: it is damaged.
     """
     try:
-        return _decoder.decode(zlib.decompress(kept))
+        plan = _decoder.decode(zlib.decompress(kept))
     except (zlib.error, msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"the plan of a workflow cannot be read: {error}") from error
+    return msgspec.structs.replace(plan, root=flat(plan.root))
+
+
+def flat(node: Node) -> Node:
+    """The same with chains as flat as can be: what follows a chord is a step behind it, and not within its body."""
+    steps: list[Node] = []
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Chain):
+            waiting.extend(reversed(found.of))
+        elif isinstance(found, Chord) and isinstance(found.body, Chain) and found.body.of:
+            first, *rest = found.body.of
+            waiting.extend(reversed(rest))
+            waiting.append(Chord(found.id, found.of, first))
+        elif isinstance(found, Chord):
+            steps.append(Chord(found.id, tuple(map(flat, found.of)), flat(found.body)))
+        elif isinstance(found, Group):
+            steps.append(Group(found.id, tuple(map(flat, found.of))))
+        else:
+            steps.append(found)
+    return steps[0] if len(steps) == 1 else Chain(tuple(steps))
 
 
 def tasks_of(node: Node) -> Iterator[Task]:

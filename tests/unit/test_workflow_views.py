@@ -161,16 +161,43 @@ TREES = {
         PHOTOS,
         STATES,
         """
-        chain of 2
+        chain of 3
         ├─ proj.load  SUCCESS  load
-        └─ chord of 2
-           ├─ proj.small  SUCCESS  small
-           ├─ proj.large  FAILURE (timed_out)  large
-           └─ then chain of 2
-              ├─ proj.zip  FAILURE (upstream)  zip
-              └─ group of 2
-                 ├─ proj.a  PENDING  a
-                 └─ proj.b  PENDING  b
+        ├─ chord of 2
+        │  ├─ proj.small  SUCCESS  small
+        │  ├─ proj.large  FAILURE (timed_out)  large
+        │  └─ then proj.zip  FAILURE (upstream)  zip
+        └─ group of 2
+           ├─ proj.a  PENDING  a
+           └─ proj.b  PENDING  b
+        """,
+    ),
+    "chords one after the other": (
+        chord("j", task("a"), body=chain(task("b"), chord("k", task("c"), body=chain(task("d"), chain(task("e")))))),
+        {},
+        """
+        chain of 3
+        ├─ chord of 1
+        │  ├─ proj.a  PENDING  a
+        │  └─ then proj.b  PENDING  b
+        ├─ chord of 1
+        │  ├─ proj.c  PENDING  c
+        │  └─ then proj.d  PENDING  d
+        └─ proj.e  PENDING  e
+        """,
+    ),
+    "chords within a chord": (
+        chord("j", chord("k", task("a"), body=task("b")), group("g", task("c")), body=group("h", task("d"))),
+        {},
+        """
+        chord of 2
+        ├─ chord of 1
+        │  ├─ proj.a  PENDING  a
+        │  └─ then proj.b  PENDING  b
+        ├─ group of 1
+        │  └─ proj.c  PENDING  c
+        └─ then group of 1
+           └─ proj.d  PENDING  d
         """,
     ),
     "twenty alike": (
@@ -200,6 +227,14 @@ TREES = {
         chord of 30
         ├─ … 30 × (get SUCCESS → put PENDING)
         └─ then proj.c  PENDING  c
+        """,
+    ),
+    "many chords": (
+        group("g", *(chord(f"j{i}", task(f"a{i}", "get"), body=group(f"h{i}")) for i in range(21))),
+        {},
+        """
+        group of 21
+        └─ … 21 × (get PENDING → ())
         """,
     ),
     "nothing": (group("g"), {}, "group of 0"),
@@ -268,6 +303,24 @@ def test_the_dot_form_has_an_arrow_to_all_that_waits_for_a_task() -> None:
         '"zip" -> "a";',
         '"zip" -> "b";',
     ]
+
+
+def test_many_alike_are_one_box_of_the_dot_form() -> None:
+    many: list[Node] = [task(f"t{i}", "get") for i in range(21)]
+    many += (chain(task(f"u{i}"), task(f"v{i}")) for i in range(2))
+
+    lines = Drawing(workflow(chord("j", *many, body=task("b")))).dot().splitlines()
+
+    assert '  "fold 1" [label="… 21 × get\\nPENDING", fillcolor="#f6f6f6"];' in lines
+    assert '  "fold 1" -> "join j";' in lines
+
+
+def test_many_chains_alike_are_one_box_without_a_colour() -> None:
+    many = (chain(task(f"t{i}", "get"), task(f"u{i}", "put")) for i in range(21))
+    drawing = Drawing(workflow(group("g", *many)))
+
+    assert '  "fold 1" [label="… 21 × (get PENDING → put PENDING)", fillcolor="#f6f6f6"];' in drawing.dot().splitlines()
+    assert texts(drawing.workflow)[2:] == ["… 21 × (get PENDING → put PENDING)"]
 
 
 def test_between_two_groups_the_arrows_meet_in_a_point() -> None:
