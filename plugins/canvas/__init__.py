@@ -3,8 +3,9 @@
     add.s(2, 2).delay()                                # a signature: a call that can be kept, passed on, completed
     add.apply_async((2, 2), link=save.s())             # save(4), once add has returned
     add.apply_async((2, 2), link_error=alarm.s())      # alarm(id of the task that failed), once it has failed for good
+    (add.s(2, 2) | mul.s(8)).delay()                   # a chain; `group`, `chord` and maps: several calls as one value
 
-Install: part of ``pip install kernelq``. No settings. A signature is a dict of plain data: it travels by every serializer,
+Install: part of ``pip install kernelq``. Setting: `task_allow_error_cb_on_chord_header`. A signature is a dict of plain data: it travels by every serializer,
 and `kernelq.signature(dict)` makes it anew.
 
 Guarantee: the callbacks of a task travel with its end. They are committed together with its result and its
@@ -15,8 +16,6 @@ An error callback whose function takes several arguments, is registered where th
 or of a class), is called there as ``errback(request, exc, traceback)`` after the failure is stored; what it raises is
 logged. Every other one is a task, called with the id of the task that failed. Neither is called for a retry, nor
 for a task that was revoked or expired.
-
-What it does not do yet: chains, groups, chords and maps; stamps.
 """
 
 from __future__ import annotations
@@ -24,11 +23,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kernelq import hookimpl
+from kernelq import Option, hookimpl
 
 if TYPE_CHECKING:
     from kernelq import Context, KernelQ, Task
     from kernelq.contracts import Ending, Message
+
+
+@hookimpl
+def settings() -> Sequence[Option]:
+    """Who calls error callbacks."""
+    return (
+        Option("task_allow_error_cb_on_chord_header", bool, False, "let members of a chord's header call the error callbacks of its body too", ("CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER",)),
+    )  # fmt: skip
 
 
 @hookimpl

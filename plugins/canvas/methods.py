@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from kernelq import Context
 
 from .making import signature
+from .maps import chunks, xmap, xstarmap
 from .replacing import go_on, stand_in
 from .signature import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +45,18 @@ class TaskMethods(Generic[P, R]):
     def si(self: Any, *args: Any, **kwargs: Any) -> Signature[R]:
         """A call of this task with just these arguments, not made yet."""
         return Signature(self, args, kwargs, app=self.app, immutable=True)
+
+    def map(self: Any, it: Iterable[Any]) -> xmap[R]:
+        """``[task(x) for x in it]`` as one call, not made yet."""
+        return xmap(self.s(), it, app=self.app)
+
+    def starmap(self: Any, it: Iterable[Any]) -> xstarmap[R]:
+        """``[task(*x) for x in it]`` as one call, not made yet."""
+        return xstarmap(self.s(), it, app=self.app)
+
+    def chunks(self: Any, it: Iterable[Any], n: int) -> chunks[R]:
+        """``[task(*x) for x in it]`` as calls of `n` items each, not made yet."""
+        return chunks(self.s(), it, n, app=self.app)
 
     def signature_from_request(
         self: Any,
