@@ -7,7 +7,9 @@ from .making import maybe_signature, signature, subtask
 from .maps import chunks, xmap, xstarmap
 from .signature import Signature
 from .stamping import StampingVisitor
+from .store import ChordsNotSupported, store_of
+from .sweeping import sweep
 
 __all__ = [
-    "Signature", "StampingVisitor", "chain", "chord", "chunks", "group", "maybe_signature", "signature", "subtask", "xmap", "xstarmap",
+    "ChordsNotSupported", "Signature", "StampingVisitor", "chain", "chord", "chunks", "group", "maybe_signature", "signature", "store_of", "subtask", "sweep", "xmap", "xstarmap",
 ]  # fmt: skip

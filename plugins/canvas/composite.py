@@ -88,7 +88,7 @@ class Composite(Signature[R]):
 
         Returns the result of what comes last. `route_name` is accepted and means nothing.
         """
-        from .starting import start  # type: ignore[import-not-found]
+        from .starting import start
 
         return cast("AsyncResult[R]", start(self, args, kwargs, given(options)))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernelq import GroupResult, uuid
+from kernelq import GroupResult
 
 from .chain import chain
 from .chord import chord
 from .group import group
+from .ids import new_id
 from .signature import Signature
 
 
@@ -53,7 +54,7 @@ def _chain(sig: chain[Any], _id: Any, root_id: Any, parent_id: Any, place: dict[
 
 
 def _group(sig: group[Any], _id: Any, root_id: Any, parent_id: Any, place: dict[str, Any]) -> Any:
-    sig.options["task_id"] = group_id = sig.options.get("task_id") or _id or uuid()
+    sig.options["task_id"] = group_id = sig.options.get("task_id") or _id or new_id()
     for name, value in place.items():
         if value is not None:
             sig.options.setdefault(name, value)
@@ -69,7 +70,7 @@ def _group(sig: group[Any], _id: Any, root_id: Any, parent_id: Any, place: dict[
 
 def _chord(sig: chord[Any], _id: Any, root_id: Any, parent_id: Any, place: dict[str, Any]) -> Any:
     header = sig.header
-    header_id = sig.kwargs.get("header_id") or header.id or uuid()
+    header_id = sig.kwargs.get("header_id") or header.id or new_id()
     sig.kwargs["header"], sig.kwargs["header_id"] = header, header_id
     above = _group(header, header_id, root_id, parent_id, {})
     result = _freeze(sig.body, _id, root_id, None, place)

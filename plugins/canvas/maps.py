@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
-from kernelq import uuid
-
 from .composite import Composite, made
 from .group import group
+from .ids import new_id
 from .lazy import Lazy
 from .signature import Signature
 
@@ -102,7 +101,7 @@ class chunks(_Map[list[list[R]]]):
 
     def freeze(self, _id: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """Give the group of its pieces, and by that each of them, the id it will run under."""
-        self.options.setdefault("task_id", _id or uuid())
+        self.options.setdefault("task_id", _id or new_id())
         return self.group().freeze(None, *args, **kwargs)
 
     def __call__(self, **options: Any) -> GroupResult[list[R]]:  # type: ignore[override]  # as delay

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from kernelq import Context
 
+from .adding import add
 from .making import signature
 from .maps import chunks, xmap, xstarmap
 from .replacing import go_on, stand_in
@@ -96,15 +97,18 @@ class TaskMethods(Generic[P, R]):
         """What `replace` does with the finished `sig`; who overrides it returns what this returns."""
         return go_on(self, sig)
 
-    def add_to_chord(self: Any, sig: Signature[Any], lazy: bool = False) -> Any:
-        """Add `sig` to the header of the chord that this task is in.
+    def add_to_chord(self: Any, sig: Signature[Any], lazy: bool = False) -> None:
+        """Add `sig` to the header of the chord that this task is in: its value comes after this task's own.
+
+        It starts with the end of this run, whatever `lazy` says, so that neither exists without the other.
 
         Raises:
             ValueError: it is in none.
         """
-        if not self.request.chord:
+        request = self.request
+        if not request.chord:
             raise ValueError(f"task {self.name} is not in the header of a chord, so nothing can be added to one")
-        raise NotImplementedError(f"chords are not there yet, so {sig!r} cannot be added to one")
+        add(self, request, sig)
 
     def send_event(self: Any, type_: str, retry: bool = True, retry_policy: Any = None, **fields: Any) -> Any:
         """Tell the monitors of something in this run; nothing happens while no plugin brings `app.events`."""

@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable, Mapping, MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-from kernelq import KernelQ, uuid
+from kernelq import KernelQ
 from kernelq.errors import InvalidTaskError
 
+from .ids import new_id
 from .items import Item, OptionItem
 from .lazy import Lazy
 from .options import as_lists, given, with_stamps
@@ -191,7 +192,7 @@ class Signature(dict[str, Any], Generic[R]):
     ) -> AsyncResult[R]:
         """Give it the id it will run under, once, and return the result to come; it must not be sent twice then."""
         options = self.options
-        options.setdefault("task_id", _id or uuid())
+        options.setdefault("task_id", _id or new_id())
         if group_id is not None:
             options.setdefault("group_id", group_id)
         given = {"root_id": root_id, "parent_id": parent_id, "chord": chord, "group_index": group_index}
@@ -262,7 +263,7 @@ class Signature(dict[str, Any], Generic[R]):
 
     def election(self) -> AsyncResult[R]:
         """Send it so that one worker runs it, however many call for that: those that share its id become one message."""
-        return self.apply_async(task_id=self.id or uuid())
+        return self.apply_async(task_id=self.id or new_id())
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Call the task's function here, in this process, without a message."""
