@@ -15,9 +15,12 @@ pytest.register_assert_rewrite(
             "dying",
             "elsewhere",
             "fetching",
+            "joining",
             "leasing",
             "lost_replies",
+            "meeting_within",
             "outages",
+            "outlasting",
             "publishing",
             "samples",
             "settling",
@@ -27,6 +30,8 @@ pytest.register_assert_rewrite(
             "transacting",
             "undaunted",
             "watching",
+            "workflow_bench",
+            "workflow_suite",
         )
     )
 )
@@ -36,6 +41,7 @@ from .behaviour import Behaviour, behaviours, requires  # noqa: E402
 from .broker_suite import BrokerSuite  # noqa: E402
 from .engines_table import Column, engines_table  # noqa: E402
 from .fault_suites import BackendFaultSuite, BrokerFaultSuite  # noqa: E402
+from .workflow_suite import WorkflowStoreSuite  # noqa: E402
 
 __all__ = [
     "BackendFaultSuite",
@@ -44,6 +50,7 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "WorkflowStoreSuite",
     "behaviours",
     "engines_table",
     "requires",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelq.contracts import Broker, Capabilities
-from kernelq.testing import BackendSuite, BrokerSuite
+from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
 from kernelq_plugins.broker_memory.broker import MemoryBroker
 from kernelq_plugins.broker_memory.ledger import Ledger
 
@@ -20,3 +20,8 @@ class TestMemoryBroker(BrokerSuite):
 class TestMemoryBackend(BackendSuite):
     url = "memory://"
     capabilities = Capabilities()
+
+
+class TestMemoryWorkflows(WorkflowStoreSuite):
+    url = "memory://"
+    capabilities = Capabilities(leases=True, transactions=True)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 from kernelq.contracts import Capabilities
-from kernelq.testing import BackendFaultSuite, BackendSuite, BrokerFaultSuite, BrokerSuite, behaviours, requires
+from kernelq.testing import (
+    BackendFaultSuite,
+    BackendSuite,
+    BrokerFaultSuite,
+    BrokerSuite,
+    WorkflowStoreSuite,
+    behaviours,
+    requires,
+)
 from kernelq_plugins.testkit.behaviour import skip_unless_able
 
-SUITES: list[type[object]] = [BrokerSuite, BackendSuite, BrokerFaultSuite, BackendFaultSuite]
+SUITES: list[type[object]] = [BrokerSuite, BackendSuite, BrokerFaultSuite, BackendFaultSuite, WorkflowStoreSuite]
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -1,0 +1,109 @@
+"""The bench a workflow store is tested on: its app and the store, made and closed for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from kernelq import KernelQ
+from kernelq.contracts import Broker, Capabilities, Message, load_driver
+from kernelq.workflows import Arrive, Close, Keep, Open, WorkflowStore
+
+from .behaviour import skip_unless_able
+from .samples import message
+
+BRIEF = 0.2
+"""Seconds something lasts that a test sees outlived."""
+ENOUGH = 3600.0
+"""Seconds that do not pass while a test runs."""
+
+
+class WorkflowBench:
+    """What a subclass says about its store, and the fixtures made of it."""
+
+    url: ClassVar[str] = ""
+    """The URL of an engine that is empty for every test; or override `make_url`."""
+    capabilities: ClassVar[Capabilities] = Capabilities(durable=True, processes=True, leases=True, transactions=True)
+    """What the store's engine can do."""
+
+    def make_url(self, folder: Path) -> str:
+        """The URL of an empty engine; `folder` is an empty directory to keep it in."""
+        assert self.url, f"{type(self).__name__} says neither `url` nor `make_url`"
+        return self.url
+
+    def make_app(self, url: str) -> KernelQ:
+        """The app whose store is tested; its broker, at the same URL, settles what changes the store."""
+        return KernelQ("conformance", broker=url, backend=url, set_as_current=False)
+
+    def make_store(self, app: KernelQ) -> WorkflowStore:
+        """The store that is tested: the driver for the URL of the app's broker."""
+        return store_of(app)
+
+    @pytest.fixture
+    def app(self, tmp_path: Path) -> Iterator[KernelQ]:
+        with self.make_app(self.make_url(tmp_path)) as app:
+            yield app
+
+    @pytest.fixture
+    def store(self, app: KernelQ) -> Iterator[WorkflowStore]:
+        store = self.make_store(app)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def broker(self, app: KernelQ) -> Broker:
+        return app.broker
+
+    @pytest.fixture(autouse=True)
+    def _is_able(self, request: pytest.FixtureRequest) -> None:
+        skip_unless_able(request.function, self.capabilities)
+
+
+def store_of(app: KernelQ) -> WorkflowStore:
+    """A store on the engine of an app's broker."""
+    driver: Any = load_driver("workflow store", app.broker_url.partition("://")[0].partition("+")[0])
+    store: WorkflowStore = driver(app, app.broker_url)
+    return store
+
+
+def opening(join: str, size: int | None = None, **fields: Any) -> Open:
+    """Open a join whose message bears its name."""
+    return Open(**{"join": join, "message": message(f"after {join}"), "size": size, **fields})
+
+
+def arriving(join: str, *places: int, failed: bool = False) -> list[Arrive]:
+    """The arrivals at these places, each with a part of its own."""
+    return [Arrive(join=join, place=place, part=part_of(place), failed=failed) for place in places]
+
+
+def part_of(place: int) -> bytes:
+    """The part that a sample member brings to its place."""
+    return b"part \x00 %d" % place
+
+
+def fired(messages: Any) -> list[str]:
+    """The joins whose messages these are, each once: a store may give one twice."""
+    return list(dict.fromkeys(each.id.removeprefix("after ") for each in messages))
+
+
+def every_op(join: str) -> list[Any]:
+    """A small life of a join and of a value: opened, met, closed; kept."""
+    return [opening(join, 1), *arriving(join, 0), Close(join=join, ttl=ENOUGH), Keep(key=join, value=b"kept")]
+
+
+EVERY_FIELD = Message(
+    id="after j",
+    task="kernelq.chord",
+    body=bytes(range(256)),
+    content_type="application/x-test",
+    queue="größe",
+    priority=7,
+    root_id="root",
+    parent_id="parent",
+    chord="outer/3",
+    stamps={"build": ["1"]},
+    stamped_headers=("build",),
+    headers={"tenant": "ключ"},
+)
