@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from kernelq.contracts import pack
 from kernelq.redis import Word
 from kernelq.workflows import Arrive, Close, Drop, Keep, Op, Open, Reopen
@@ -12,6 +14,8 @@ def words_of(op: Op, prefix: str) -> list[Word]:
     match op:
         case Arrive():  # the most frequent by far
             return ["A", prefix, op.join, op.place, op.part, "01"[op.failed]]
+        case Keep() if op.ttl is not None and op.ttl <= 0:  # outlived at once
+            return ["D", prefix, op.key]
         case Keep():
             return ["K", prefix, op.key, op.value, _milliseconds(op.ttl)]
         case Drop():
@@ -30,4 +34,4 @@ def words_of(op: Op, prefix: str) -> list[Word]:
 
 
 def _milliseconds(ttl: float | None) -> Word:
-    return "" if ttl is None else max(1, int(ttl * 1000))
+    return "" if ttl is None else ceil(ttl * 1000)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import kernelq_plugins.engine_redis
 import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import BackendUnavailable, Consumer, Delivery, Effect, Message, Outcome, Transition, pack
@@ -272,6 +273,28 @@ def test_a_server_that_is_not_there_is_a_store_that_is_away() -> None:
                 use()
 
 
+def test_a_user_with_the_rights_of_the_manual_page_can_do_everything(server: RedisServer, direct: Redis) -> None:
+    prefix = uuid()
+    page = kernelq_plugins.engine_redis.__doc__ or ""
+    [rights] = [line.split()[5:] for line in page.splitlines() if "ACL SETUSER" in line]
+    rights = [right.replace("{kernelq}", f"{{{prefix}}}") for right in rights]
+    direct.execute_command("ACL SETUSER", "limited", "on", ">secret", *rights)
+    url = f"redis://limited:secret@127.0.0.1:{server.port}/1?prefix={prefix}"
+
+    with KernelQ(broker=url, set_as_current=False) as app:
+        store = RedisWorkflowStore(app, url)
+        fired = store.apply([_arrive("join", 0, failed=True), _open("join"), Close(join="join", state=FAILED, ttl=9.0)])
+        store.apply([Reopen(join="join"), _arrive("other", 0), Keep(key="a", value=b""), Drop(key="a")])
+        store.apply([_open("other", afresh=True)])
+
+        assert [message.id for message in fired] == ["join"]
+        assert [message.id for message in store.overdue(fired=0.0, open=0.0)] == ["join", "other"]
+        store.apply([Close(join="join")])
+        assert _of(store.join("join")) == (DONE, None, 0, None)
+        assert store.parts("join", 0, 1) == [None]
+        assert store.kept(["a"]) == {}
+
+
 def test_the_options_are_the_brokers_where_the_url_is(server: RedisServer) -> None:
     url = f"redis://127.0.0.1:{server.port}/%d"
     with KernelQ(broker=url % 1, backend=url % 2, set_as_current=False) as app:
@@ -287,8 +310,8 @@ def _message(id: str, **fields: Any) -> Message:
     return Message(**{"id": id, "task": "tests.add", "body": b"[[], {}, {}]", "queue": "q", **fields})
 
 
-def _open(join: str, *, size: int | None = None) -> Open:
-    return Open(join=join, message=_message(join), record=pack(_message(join)), size=size)
+def _open(join: str, *, size: int | None = None, afresh: bool = False) -> Open:
+    return Open(join=join, message=_message(join), record=pack(_message(join)), size=size, afresh=afresh)
 
 
 def _arrive(join: str, place: int, *, failed: bool = False) -> Arrive:

@@ -125,7 +125,7 @@ elseif what == 'C' then
     call('UNLINK', parts, failures)
   end
   if args[5] ~= '' then
-    expire(args[5])
+    expire(args[5]) -- none left: they go at once
   end
   return
 elseif what == 'R' and state == 'failed' then
