@@ -63,7 +63,10 @@ class Composite(Signature[R]):
     @property
     def app(self) -> KernelQ:
         """The app it is sent by: its own, or the one of the first part that has one."""
-        return self._app or next((part._app for part in self._parts() if part._app), None) or KernelQ.current()
+        return self._found_app() or KernelQ.current()
+
+    def _found_app(self) -> KernelQ | None:
+        return self._app or next(filter(None, (part._found_app() for part in self._parts())), None)
 
     def _parts(self) -> Iterator[Signature[Any]]:
         for name in reversed(self.PARTS):  # the body before the header, which may be lazy

@@ -130,7 +130,10 @@ def _given_up(app: KernelQ, ending: Ending, steps: list[Any]) -> Caused:
             join, place = place_of(message.chord)
             serializer = app.serializer(app.conf.result_serializer)
             part = Part(
-                content_type=serializer.content_type, data=serializer.dumps(describe(error)), id=message.id, state=state
+                content_type=serializer.content_type,
+                data=serializer.dumps(describe(ending.value)),
+                id=message.id,
+                state=state,
             )
             ops.append(Arrive(join=join, place=place, part=part.pack(), failed=True))
     return [*caused, *effects(store, ops)]

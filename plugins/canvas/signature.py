@@ -323,6 +323,9 @@ class Signature(dict[str, Any], Generic[R]):
         """The app it is sent by."""
         return self._app or KernelQ.current()
 
+    def _found_app(self) -> KernelQ | None:
+        return self._app
+
     @property
     def type(self) -> Task[..., R]:
         """The task; raises `NotRegistered` when there is none of that name here."""

@@ -6,7 +6,7 @@ from math import ceil
 
 from kernelq.contracts import pack
 from kernelq.redis import Word
-from kernelq.workflows import Arrive, Close, Drop, Keep, Op, Open, Reopen
+from kernelq.workflows import Arrive, Close, Drop, Forget, Keep, Op, Open, Reopen
 
 
 def words_of(op: Op, prefix: str) -> list[Word]:
@@ -31,6 +31,8 @@ def words_of(op: Op, prefix: str) -> list[Word]:
             return ["C", prefix, op.join, op.state, _milliseconds(op.ttl)]
         case Reopen():
             return ["R", prefix, op.join]
+        case Forget():
+            return ["G", prefix, op.join]
 
 
 def _milliseconds(ttl: float | None) -> Word:

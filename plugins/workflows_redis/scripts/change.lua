@@ -7,6 +7,7 @@
 --               [9] eta or ""   [10] key   [11] packed
 --   C, close:   [4] state   [5] milliseconds, or "": never forget it
 --   R, reopen
+--   G, forget
 --   F, fire, if it waits
 --   and args.again: true when this was sent before and its answer was lost
 -- Returns nothing, or the message to publish: queue, priority, eta or false, key, packed.
@@ -76,6 +77,13 @@ local function expire(milliseconds)
   end
 end
 
+local function forget()
+  call('UNLINK', join, parts, failures)
+  for _, set in ipairs({ 'joins:waiting', 'joins:fired', 'joins:early' }) do
+    call('ZREM', P .. set, id)
+  end
+end
+
 if what == 'A' then
   if not state then
     call('ZADD', P .. 'joins:early', 'NX', now(), id)
@@ -89,10 +97,7 @@ if what == 'A' then
   end
 elseif what == 'O' then
   if args[5] == '1' then
-    call('UNLINK', join, parts, failures)
-    for _, set in ipairs({ 'joins:waiting', 'joins:fired', 'joins:early' }) do
-      call('ZREM', P .. set, id)
-    end
+    forget()
     state, size = false, false
   end
   local is_new, opens_at = not state, now()
@@ -111,6 +116,9 @@ elseif what == 'O' then
     call('HSET', join, 'size', args[4])
     size = args[4]
   end
+elseif what == 'G' then
+  forget()
+  return
 elseif what == 'C' then
   if state ~= 'waiting' and state ~= 'fired' then
     return
