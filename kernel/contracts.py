@@ -12,7 +12,7 @@ from .admission import Admit, decode_body
 from .bootsteps import BACKEND, BROKER, POOL, Key, Requirement
 from .broker import Broker, Consumer, DeadLetter, Delivery, QueueStats, Transition, Verdict
 from .context import Context, Ending, frames, running
-from .drivers import KINDS
+from .drivers import KINDS, offered
 from .drivers import load as load_driver
 from .engine import Capabilities, Engine, Finding
 from .errors import (
@@ -20,7 +20,7 @@ from .errors import (
     EncodeError, ImproperlyConfigured, PluginConflict, TimeLimitExceeded, UnknownSetting, WorkerLostError, mask,
 )  # fmt: skip
 from .execute import Abandoned, Committer, End, Executor, Run
-from .failure import ExceptionInfo
+from .failure import ExceptionInfo, describe, safe_text
 from .hooks import Caller, Router, Runner
 from .message import Admission, Message, Undecodable, pack, unpack
 from .outcome import (

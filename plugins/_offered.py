@@ -11,12 +11,19 @@ if TYPE_CHECKING:
     from .bulk.methods import AppMethods as Bulk
     from .bulk.methods import TaskMethods as TaskBulk
     from .bulk.not_accepted import NotAccepted as NotAccepted
+    from .canvas.chain import chain as chain
+    from .canvas.chord import chord as chord
+    from .canvas.group import group as group
     from .canvas.making import maybe_signature as maybe_signature
     from .canvas.making import signature as signature
     from .canvas.making import subtask as subtask
+    from .canvas.maps import chunks as chunks
+    from .canvas.maps import xmap as xmap
+    from .canvas.maps import xstarmap as xstarmap
     from .canvas.methods import AppMethods as Canvas
     from .canvas.methods import TaskMethods as TaskCanvas
     from .canvas.signature import Signature as Signature
+    from .canvas.stamping import StampingVisitor as StampingVisitor
     from .commands.methods import AppMethods as Commands
     from .current.current import current_app as current_app
     from .current.current import current_task as current_task
@@ -68,17 +75,24 @@ __all__ = [
     "Queue",
     "ResultSet",
     "Signature",
+    "StampingVisitor",
     "Worker",
     "allow_join_result",
     "binding",
+    "chain",
+    "chord",
+    "chunks",
     "current_app",
     "current_task",
     "denied_join_result",
     "expired_counts",
     "get_task_logger",
+    "group",
     "maybe_signature",
     "result_from_tuple",
     "shared_task",
     "signature",
     "subtask",
+    "xmap",
+    "xstarmap",
 ]

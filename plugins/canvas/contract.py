@@ -18,7 +18,7 @@ import msgspec
 from kernelq.contracts import Message, Store
 
 __all__ = [
-    "DONE", "FAILED", "FIRED", "WAITING", "Arrive", "Close", "Drop", "Join", "Keep", "Op", "Open", "Reopen", "WorkflowStore",
+    "DONE", "FAILED", "FIRED", "WAITING", "Arrive", "Close", "Drop", "Forget", "Join", "Keep", "Op", "Open", "Reopen", "WorkflowStore",
 ]  # fmt: skip
 
 WAITING = "waiting"
@@ -34,8 +34,8 @@ FAILED = "failed"
 class Open(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Begin a join, or say more of one; parts may have come before it, and then it may fire at once.
 
-    Of a join that is known, `size` is set if it was None before, and nothing else changes. With `afresh` what was known of it
-    is dropped first: it begins anew.
+    Of a join that is known, `size` is set if it was None before, and nothing else changes. With `afresh` it is forgotten
+    first, as by `Forget`: it begins anew.
     """
 
     join: str
@@ -78,6 +78,12 @@ class Reopen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     join: str
 
 
+class Forget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Forget a join with its parts, whatever its state; an unknown one is no error."""
+
+    join: str
+
+
 class Keep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Keep a value under a key, in the place of an earlier one; `ttl` seconds, or for ever."""
 
@@ -92,7 +98,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str
 
 
-Op = Open | Arrive | Close | Reopen | Keep | Drop
+Op = Open | Arrive | Close | Reopen | Forget | Keep | Drop
 """What a store is asked to do; each may come twice, after a crash."""
 
 

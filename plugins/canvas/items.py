@@ -28,3 +28,13 @@ class OptionItem(Item["str | None"]):
 
     def __set__(self, signature: Any, value: str | None) -> None:
         signature.options[self.key] = value
+
+
+class PartItem(Item[V]):
+    """An attribute that is a keyword of the signature."""
+
+    def __get__(self, signature: Any | None, owner: Any) -> V:
+        return cast(V, self if signature is None else signature.kwargs[self.key])
+
+    def __set__(self, signature: Any, value: V) -> None:
+        signature.kwargs[self.key] = value

@@ -4,61 +4,56 @@ from __future__ import annotations
 
 import inspect
 import logging
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kernelq.contracts import FAILURE, Context, Ending, Message, Recorder, decode_body
+from kernelq import GroupResult
+from kernelq.contracts import Context, Effect, Message, Recorder, decode_body
 from kernelq.errors import KernelQError
 
+from .composing import canonical
+from .ids import new_id
+from .launching import Launch
 from .making import signature
-from .replacing import Replaced
-from .signature import Signature, listed
+from .options import listed
+from .signature import Signature
+from .steps import steps_of
+from .store import effects, store_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
 
 log = logging.getLogger("kernelq.worker")
 
-FOREIGN = {"replaced_task_nesting": "replaced", "origin": None}
-"""Options that signatures of a Celery peer may have, and ours of the same meaning; None: nobody's but the peer's."""
 
-
-def called_back(app: KernelQ, request: Context, callbacks: Any, value: Any) -> list[Message]:
-    """The messages of a task's callbacks, which are called with the value it returned.
+def called_back(app: KernelQ, request: Context, callbacks: Any, value: Any) -> list[Message | Effect]:
+    """What calls a task's callbacks with the value it returned.
 
     Raises:
         Exception: whatever keeps a callback from being made; the task fails with it.
     """
     message = request.message
     assert message is not None
-    messages, children = [], []
-    for index, callback in enumerate(listed(callbacks)):
-        sig = _of_wire(app, callback)
-        started = _messages(sig, message, value, f"{message.id}/link/{index}")
-        messages += started
-        children.append(sig.AsyncResult(started[-1].id))
-    request.children += children
-    return messages
+    caused: list[Message | Effect] = []
+    results: list[Any] = []
+    for callback in listed(callbacks):
+        caused += _started(app, message, callback, value, results)
+    if len(results) > 1:
+        results = [GroupResult(new_id(), results, app=app)]
+    request.children += results
+    return caused
 
 
-def after_trouble(app: KernelQ, ending: Ending) -> list[Message] | None:
-    """What follows from an end that was no success: the task that takes this one's place, or its error callbacks."""
-    if isinstance(ending.value, Replaced):
-        return list(ending.value.successors)
-    if ending.state != FAILURE:
-        return None
-    message, messages = ending.message, []
-    for index, errback in enumerate(_errbacks(app, message, ending.request)):
+def error_called_back(app: KernelQ, cause: Message, errbacks: Any) -> list[Message | Effect]:
+    """What calls those error callbacks of the failed task `cause` that are tasks, with its id."""
+    caused: list[Message | Effect] = []
+    for errback in listed(errbacks):
         try:
-            sig = _of_wire(app, errback)
-            if not is_called_here(sig):
-                messages += _messages(sig, message, message.id, f"{message.id}/link_error/{index}")
+            if not is_called_here(signature(errback, app=app)):
+                caused += _started(app, cause, errback, cause.id, [])
         except Exception:  # the failure it tells of must be stored all the same
-            log.exception(
-                "an error callback of task %s[%s] cannot be sent: %s", message.task, message.id, _named(errback)
-            )
-    return messages
+            log.exception("an error callback of task %s[%s] cannot be sent: %s", cause.task, cause.id, _named(errback))
+    return caused
 
 
 def call_errbacks(app: KernelQ, request: Context, error: BaseException) -> None:
@@ -68,7 +63,7 @@ def call_errbacks(app: KernelQ, request: Context, error: BaseException) -> None:
         return
     for errback in _errbacks(app, message, request):
         try:
-            sig = _of_wire(app, errback)
+            sig = signature(errback, app=app)
             if is_called_here(sig):
                 sig(request, error, Recorder.traceback(error))
         except Exception:  # a user's function: the failure is stored, and the other callbacks are to be called
@@ -98,25 +93,19 @@ def _errbacks(app: KernelQ, message: Message, request: Context | None) -> Sequen
     return listed(embed.get("errbacks"))
 
 
-def _messages(sig: Signature[Any], cause: Message, argument: Any, name: str) -> list[Message]:
-    """The messages of a callback, under ids that are the same however often they are asked for."""
-    return sig.messages(
-        (argument,),
-        task_id=sig.id or str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
-        parent_id=cause.id,
-        root_id=cause.root_id or cause.id,
-        reply_to=cause.reply_to,  # who asked for the task is who can ask for what it leads to
-    )
+def _started(
+    app: KernelQ, cause: Message, plain: Any, argument: Any, results: list[Any]
+) -> list[Message | Effect]:  # fmt: skip
+    """What calls back with `argument`, under ids that are the same however often it is asked for; appends its result."""
+    sig = canonical(signature(plain, app=app), (argument,))
+    if sig is None:
+        return []
+    results.append(sig.freeze())
+    # Who asked for the task is who can ask for what it leads to.
+    launch = Launch(app, parent_id=cause.id, root_id=cause.root_id or cause.id, reply_to=cause.reply_to)
+    launch.start(steps_of(sig))
+    return [*launch.messages, *effects(store_of(app), launch.ops)]
 
 
 def _named(plain: Any) -> Any:
     return plain.get("task") if isinstance(plain, dict) else plain
-
-
-def _of_wire(app: KernelQ, plain: Any) -> Signature[Any]:
-    sig = signature(plain, app=app)
-    for name in FOREIGN.keys() & sig.options.keys():
-        value, ours = sig.options.pop(name), FOREIGN[name]
-        if ours is not None:
-            sig.options[ours] = value
-    return sig

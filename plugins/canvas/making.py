@@ -7,7 +7,13 @@ from typing import Any
 
 from kernelq import KernelQ
 
+from .chain import chain
+from .chord import chord
+from .group import group
+from .maps import chunks, xmap, xstarmap
 from .signature import Signature
+
+__all__ = ["chain", "chord", "chunks", "group", "maybe_signature", "signature", "subtask", "xmap", "xstarmap"]
 
 
 def signature(varies: Any, *args: Any, **options: Any) -> Signature[Any]:

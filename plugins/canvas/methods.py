@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from kernelq import Context
 
+from .adding import add
 from .making import signature
+from .maps import chunks, xmap, xstarmap
 from .replacing import go_on, stand_in
 from .signature import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +46,18 @@ class TaskMethods(Generic[P, R]):
     def si(self: Any, *args: Any, **kwargs: Any) -> Signature[R]:
         """A call of this task with just these arguments, not made yet."""
         return Signature(self, args, kwargs, app=self.app, immutable=True)
+
+    def map(self: Any, it: Iterable[Any]) -> xmap[R]:
+        """``[task(x) for x in it]`` as one call, not made yet."""
+        return xmap(self.s(), it, app=self.app)
+
+    def starmap(self: Any, it: Iterable[Any]) -> xstarmap[R]:
+        """``[task(*x) for x in it]`` as one call, not made yet."""
+        return xstarmap(self.s(), it, app=self.app)
+
+    def chunks(self: Any, it: Iterable[Any], n: int) -> chunks[R]:
+        """``[task(*x) for x in it]`` as calls of `n` items each, not made yet."""
+        return chunks(self.s(), it, n, app=self.app)
 
     def signature_from_request(
         self: Any,
@@ -83,15 +97,18 @@ class TaskMethods(Generic[P, R]):
         """What `replace` does with the finished `sig`; who overrides it returns what this returns."""
         return go_on(self, sig)
 
-    def add_to_chord(self: Any, sig: Signature[Any], lazy: bool = False) -> Any:
-        """Add `sig` to the header of the chord that this task is in.
+    def add_to_chord(self: Any, sig: Signature[Any], lazy: bool = False) -> None:
+        """Add `sig` to the header of the chord that this task is in: its value comes after this task's own.
+
+        It starts with the end of this run, whatever `lazy` says, so that neither exists without the other.
 
         Raises:
             ValueError: it is in none.
         """
-        if not self.request.chord:
+        request = self.request
+        if not request.chord:
             raise ValueError(f"task {self.name} is not in the header of a chord, so nothing can be added to one")
-        raise NotImplementedError(f"chords are not there yet, so {sig!r} cannot be added to one")
+        add(self, request, sig)
 
     def send_event(self: Any, type_: str, retry: bool = True, retry_policy: Any = None, **fields: Any) -> Any:
         """Tell the monitors of something in this run; nothing happens while no plugin brings `app.events`."""

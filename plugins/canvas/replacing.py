@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kernelq import Ignore, Task
+from kernelq import Task
 from kernelq.errors import ImproperlyConfigured
 
+from .ends import TakenOver
+from .taking_over import take_over
+
 if TYPE_CHECKING:
-    from kernelq.contracts import Message
-
     from .signature import Signature
-
-
-class Replaced(Ignore):
-    """Ends the run of a task that another one replaces; `successors` are published with that end."""
-
-    def __init__(self, sig: Signature[Any], successors: list[Message]) -> None:
-        super().__init__(f"replaced by {sig!r}")
-        self.successors = successors
 
 
 def stand_in(task: Task[..., Any], sig: Signature[Any]) -> Signature[Any]:
@@ -33,13 +26,9 @@ def stand_in(task: Task[..., Any], sig: Signature[Any]) -> Signature[Any]:
         sig.link(callback)
     for errback in request.errbacks or ():
         sig.link_error(errback)
-    kept = {
-        "group_id": request.group, "group_index": request.group_index, "chord": request.chord, "chain": request.chain,
-        "parent_id": request.parent_id, "root_id": request.root_id, "reply_to": request.reply_to,
-        "stamps": request.stamps, "stamped_headers": request.stamped_headers,
-    }  # fmt: skip
-    sig.options.update({name: value for name, value in kept.items() if value not in (None, {}, ())})
-    return sig.set(task_id=request.id, replaced=(request.replaced_task_nesting or 0) + 1)
+    stamps = {"stamps": request.stamps, "stamped_headers": request.stamped_headers}
+    sig.options.update({name: value for name, value in stamps.items() if value})
+    return sig.set(task_id=request.id)
 
 
 def go_on(task: Task[..., Any], sig: Signature[Any]) -> Any:
@@ -50,5 +39,5 @@ def go_on(task: Task[..., Any], sig: Signature[Any]) -> Any:
         return sig.apply().get(disable_sync_subtasks=False)
     if request.message is None:
         sig.apply_async()
-        raise Replaced(sig, [])
-    raise Replaced(sig, sig.messages())
+        raise TakenOver(f"replaced by {sig!r}", [])
+    raise take_over(task, request.message, sig)

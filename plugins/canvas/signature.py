@@ -6,14 +6,20 @@ import itertools
 from collections.abc import Callable, Mapping, MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-from kernelq import KernelQ, uuid
+from kernelq import KernelQ
 from kernelq.errors import InvalidTaskError
 
+from .ids import new_id
 from .items import Item, OptionItem
+from .lazy import Lazy
+from .options import as_lists, given, with_stamps
+from .options import listed as listed
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult, EagerResult, Task
     from kernelq.contracts import Message
+
+    from .stamping import StampingVisitor
 
 R = TypeVar("R")
 S = TypeVar("S", bound="type[Signature[Any]]")
@@ -37,6 +43,8 @@ class Signature(dict[str, Any], Generic[R]):
 
     TYPES: ClassVar[dict[str, type[Signature[Any]]]] = {}
     """The registered types, by the name that is their `subtask_type`."""
+    OF_TASK: ClassVar[dict[str, type[Signature[Any]]]] = {}
+    """Types of signatures without a `subtask_type`, by the name of their task."""
 
     task = Item[str]("task")
     name = Item[str]("task")
@@ -87,14 +95,26 @@ class Signature(dict[str, Any], Generic[R]):
         return register
 
     @classmethod
+    def of_task(cls, *names: str) -> Callable[[S], S]:
+        """A class decorator: signatures of the tasks of these names are made of that class."""
+
+        def register(subclass: S) -> S:
+            Signature.OF_TASK.update(dict.fromkeys(names, subclass))
+            return subclass
+
+        return register
+
+    @classmethod
     def from_dict(cls, plain: Mapping[str, Any], app: KernelQ | None = None) -> Signature[Any]:
         """The signature whose plain form this is, of the class registered for its `subtask_type`.
 
         Raises:
             InvalidTaskError: nobody registered that type.
         """
+        if "chain" not in Signature.TYPES:
+            from . import making  # noqa: F401  (which brings the types of this plugin)
         kind = plain.get("subtask_type")
-        home = Signature.TYPES.get(kind) if kind else Signature
+        home = Signature.TYPES.get(kind) if kind else Signature.OF_TASK.get(plain.get("task", ""), Signature)
         if home is None:
             known = ", ".join(sorted(Signature.TYPES)) or "none"
             raise InvalidTaskError(
@@ -102,11 +122,19 @@ class Signature(dict[str, Any], Generic[R]):
             )
         if home is not cls:
             return home.from_dict(plain, app=app)
+        return cls._of_plain(plain, app)
+
+    @classmethod
+    def _of_plain(cls, plain: Mapping[str, Any], app: KernelQ | None) -> Self:
         made = cls(plain, app=app)
-        for option in LINKS:
-            if made.options.get(option):
-                made.options[option] = _revived(made.options[option], app)
+        made._revive(app)
         return made
+
+    def _revive(self, app: KernelQ | None) -> None:
+        """Make signatures of the links' plain forms."""
+        for option in LINKS:
+            if self.options.get(option):
+                self.options[option] = revived(self.options[option], app)
 
     def __json__(self) -> dict[str, Any]:
         # A list, for the serializers give tuples a tag, which a Celery peer would not read.
@@ -123,10 +151,13 @@ class Signature(dict[str, Any], Generic[R]):
     def clone(self, args: Any = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy, completed like a call; what is done to it, its links included, leaves this one alone."""
         args, kwargs, options = self._merge(args, kwargs, options)
-        plain = {**self, "args": args, "kwargs": dict(kwargs), "options": _copied(options)}
+        plain = {**self, "args": args, "kwargs": self._copied_kwargs(kwargs), "options": copied(options)}
         return cast(Self, type(self).from_dict(plain, app=self._app))
 
     partial = clone
+
+    def _copied_kwargs(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(kwargs)
 
     def replace(self, args: Any = None, kwargs: Any = None, options: Any = None) -> Self:
         """A copy with other arguments, keywords or options in the place of its own."""
@@ -161,7 +192,7 @@ class Signature(dict[str, Any], Generic[R]):
     ) -> AsyncResult[R]:
         """Give it the id it will run under, once, and return the result to come; it must not be sent twice then."""
         options = self.options
-        options.setdefault("task_id", _id or uuid())
+        options.setdefault("task_id", _id or new_id())
         if group_id is not None:
             options.setdefault("group_id", group_id)
         given = {"root_id": root_id, "parent_id": parent_id, "chord": chord, "group_index": group_index}
@@ -194,7 +225,7 @@ class Signature(dict[str, Any], Generic[R]):
 
     def flatten_links(self) -> list[Signature[Any]]:
         """This signature, then those it links, those they link, and so on."""
-        links: list[Signature[Any]] = listed(_revived(self.options.get("link"), self._app))
+        links: list[Signature[Any]] = listed(revived(self.options.get("link"), self._app))
         return [self, *itertools.chain.from_iterable(link.flatten_links() for link in links)]
 
     # --- calling
@@ -210,7 +241,8 @@ class Signature(dict[str, Any], Generic[R]):
 
         A task that is not registered here is called by its name. `route_name` is accepted and means nothing.
         """
-        args, kwargs, options = self._merge(args, kwargs, _given(options))
+        args, kwargs, options = self._merge(args, kwargs, given(options))
+        options = with_stamps(options)
         task = self._task
         if task is None:
             return self.app.send_task(self.task, args, kwargs, **options)
@@ -218,20 +250,20 @@ class Signature(dict[str, Any], Generic[R]):
 
     def apply(self, args: Any = None, kwargs: Any = None, **options: Any) -> EagerResult[R]:
         """Run it here and now as a worker would, see `Task.apply`."""
-        args, kwargs, options = self._merge(args, kwargs, _given(options))
-        return cast("EagerResult[R]", cast(Any, self.type).apply(args, kwargs, **options))
+        args, kwargs, options = self._merge(args, kwargs, given(options))
+        return cast("EagerResult[R]", cast(Any, self.type).apply(args, kwargs, **with_stamps(options)))
 
     def messages(self, args: Any = None, kwargs: Any = None, **options: Any) -> list[Message]:
         """The messages that start it, completed like a call, for who publishes them by himself.
 
         Types of several calls override this. Every id in them must come of the option `task_id`.
         """
-        args, kwargs, options = self._merge(args, kwargs, _given(options))
-        return [self.app.publisher.message(self._task, self.task, args, kwargs, options)]
+        args, kwargs, options = self._merge(args, kwargs, given(options))
+        return [self.app.publisher.message(self._task, self.task, args, kwargs, with_stamps(options))]
 
     def election(self) -> AsyncResult[R]:
         """Send it so that one worker runs it, however many call for that: those that share its id become one message."""
-        return self.apply_async(task_id=self.id or uuid())
+        return self.apply_async(task_id=self.id or new_id())
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Call the task's function here, in this process, without a message."""
@@ -241,12 +273,58 @@ class Signature(dict[str, Any], Generic[R]):
     def __invert__(self) -> R:
         return self.apply_async().get()
 
+    # --- composing
+
+    def __or__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
+        """`other` after this one, completed by its value; both stay as they are."""
+        if not isinstance(other, Signature):
+            return NotImplemented
+        from .composing import grown
+
+        return cast("Signature[V]", grown(self.clone(), other.clone()))
+
+    def __ior__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
+        return self | other
+
+    def __ror__(self, other: Any) -> Any:
+        return NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        # Lists and tuples are the same here: the one becomes the other on its way.
+        return isinstance(other, Mapping) and (dict.__eq__(self, other) or as_lists(self) == as_lists(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as a dict
+
+    # --- stamps
+
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **stamps: Any) -> Self:
+        """Give it, what it is made of and its links these stamps and those of `visitor`, in place; they travel with the messages.
+
+        A stamp that is there is replaced, or with `append_stamps` becomes a list, the new value first.
+        """
+        from .stamping import stamp
+
+        stamp(self, visitor, append_stamps, stamps)
+        return self
+
+    def stamp_links(self, visitor: StampingVisitor | None, append_stamps: bool = False, **stamps: Any) -> None:
+        """Stamp only what it links."""
+        from .stamping import stamp_links
+
+        stamp_links(self, visitor, append_stamps, stamps)
+
     # --- what it stands for
 
     @property
     def app(self) -> KernelQ:
         """The app it is sent by."""
         return self._app or KernelQ.current()
+
+    def _found_app(self) -> KernelQ | None:
+        return self._app
 
     @property
     def type(self) -> Task[..., R]:
@@ -289,30 +367,21 @@ class Signature(dict[str, Any], Generic[R]):
         return items
 
 
-def listed(value: Any) -> list[Any]:
-    """An option that is None, one value or a list of them, as a list of its own."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _revived(links: Any, app: KernelQ | None) -> Any:
-    """Signatures of the plain forms among `links`, which stay a list or a single one as they were."""
+def revived(links: Any, app: KernelQ | None) -> Any:
+    """Signatures of the plain forms among `links`, which stay a list, a tuple or a single one as they were."""
     if isinstance(links, list | tuple):
-        return [_revived(link, app) for link in links]
+        return type(links)(revived(link, app) for link in links)
     return Signature.from_dict(links, app=app) if type(links) is dict else links
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """A copy of dicts, lists and signatures all the way down; anything else, iterators too, is left as it is."""
     if isinstance(value, Signature):
         return value.clone()
+    if isinstance(value, Lazy):
+        return value.map(copied)
     if type(value) is dict:
-        return {name: _copied(item) for name, item in value.items()}
+        return {name: copied(item) for name, item in value.items()}
     if type(value) in (list, tuple, set):
-        return type(value)(map(_copied, value))
+        return type(value)(map(copied, value))
     return value

@@ -138,7 +138,6 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("result_chord_expires", None, "CELERY_RESULT_CHORD_EXPIRES"),
         ("result_chord_retry_interval", 1.0, "CELERY_RESULT_CHORD_RETRY_INTERVAL"),
         ("result_chord_join_timeout", 3.0, "CELERY_RESULT_CHORD_JOIN_TIMEOUT"),
-        ("task_allow_error_cb_on_chord_header", False, "CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER"),
     ),
     _LATER_BEAT: (
         ("beat_schedule", {}, "CELERYBEAT_SCHEDULE"),

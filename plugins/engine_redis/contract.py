@@ -53,8 +53,9 @@ class Fragment:
     """What a store does as part of the broker's script: the body of a Lua function of `args`, a list of strings.
 
     It runs with the store's own database selected, after the delivery it belongs to was found held, in the script that
-    settles it. It must be idempotent: when another fragment of the script fails, it runs again. All keys it touches come in `args` and begin with the store's prefix. It returns nothing,
-    or messages to be published: a flat list of queue, priority, eta (number or false), key and packed message of each.
+    settles it. It must be idempotent: when another fragment of the script fails, it runs again. All keys it touches begin
+    with the store's prefix, and come in `args` or are made of what does. It returns nothing, or messages to be
+    published: a flat list of queue, priority, eta (number or false), key and packed message of each.
     """
 
     def __init__(self, body: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from kernelq.contracts import Message
-from kernelq.workflows import DONE, FAILED, Arrive, Close, Drop, Join, Keep, Op, Open, Reopen, WorkflowStore
+from kernelq.workflows import DONE, FAILED, Arrive, Close, Drop, Forget, Join, Keep, Op, Open, Reopen, WorkflowStore
 
 from .samples import message
 
@@ -65,6 +65,7 @@ def _ops() -> st.SearchStrategy[Op]:
             Close, join=names, state=st.sampled_from((DONE, FAILED, FAILED)), ttl=st.sampled_from((*EVER, OUTLIVED))
         ),
         st.builds(Reopen, join=names),
+        st.builds(Forget, join=names),
         st.builds(Keep, key=st.sampled_from(KEYS), value=st.binary(max_size=2), ttl=st.sampled_from((*EVER, OUTLIVED))),
         st.builds(Drop, key=st.sampled_from(KEYS)),
     )
@@ -108,6 +109,8 @@ def _renamed(op: Op, run: str) -> Op:
             return Close(join=op.join + run, state=op.state, ttl=op.ttl)
         case Reopen():
             return Reopen(join=op.join + run)
+        case Forget():
+            return Forget(join=op.join + run)
 
 
 def _message(given: Message, run: str) -> Message:

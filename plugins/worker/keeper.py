@@ -34,7 +34,11 @@ class Keeper:
         self._thread: threading.Thread | None = None
         self._is_lost = False
         self._renewed: set[str] = set()  # those whose lease was alive at the last look
-        self._cleaned_at = time.monotonic()
+        self._chores: list[_Chore] = [_Chore(CLEANUP_EVERY, self._clean)]
+
+    def chore(self, every: float, do: Callable[[], object]) -> None:
+        """Have `do` called on this thread every so many seconds, as long as the broker is there. Raises as a broker or backend that is away."""
+        self._chores.append(_Chore(every, do))
 
     def start(self) -> None:
         """Begin renewing."""
@@ -53,7 +57,8 @@ class Keeper:
             try:
                 with self.talking:
                     self._renew()
-                    self._clean()
+                    for chore in self._chores:
+                        chore.look()
             except (BrokerUnavailable, BrokerFull, BackendUnavailable) as error:
                 if not self._is_lost:
                     log.warning("cannot renew leases, the broker is away or full: %s", error)
@@ -80,7 +85,19 @@ class Keeper:
         self._renewed = ids - ended
 
     def _clean(self) -> None:
-        if self._app.backend_url is None or time.monotonic() - self._cleaned_at < CLEANUP_EVERY:
-            return
-        self._cleaned_at = time.monotonic()
-        log.info("dropped %d outlived results", self._app.backend.cleanup())
+        if self._app.backend_url is not None:
+            log.info("dropped %d outlived results", self._app.backend.cleanup())
+
+
+class _Chore:
+    """Something to be done now and then."""
+
+    def __init__(self, every: float, do: Callable[[], object]) -> None:
+        self._every, self._do = every, do
+        self._done_at = time.monotonic()
+
+    def look(self) -> None:
+        """Do it, if it is time."""
+        if time.monotonic() - self._done_at >= self._every:
+            self._done_at = time.monotonic()
+            self._do()

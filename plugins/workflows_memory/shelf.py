@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kernelq.contracts import Message
-from kernelq.workflows import FIRED, WAITING, Arrive, Close, Drop, Join, Keep, Op, Open, Reopen
+from kernelq.workflows import FIRED, WAITING, Arrive, Close, Drop, Forget, Join, Keep, Op, Open, Reopen
 
 from .meeting import Meeting
 
@@ -35,6 +35,8 @@ class Shelf:
             case Close():
                 if meeting := self._find(op.join, now):
                     meeting.close(op, now)
+            case Forget():
+                self._meetings.pop(op.join, None)
             case Reopen():
                 if meeting := self._find(op.join, now):
                     return meeting.reopen(now)

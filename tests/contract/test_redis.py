@@ -9,8 +9,10 @@ from typing import ClassVar
 import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker
-from kernelq.testing import BackendSuite, BrokerSuite
+from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from kernelq.workflows import WorkflowStore
 from kernelq_plugins.broker_redis.broker import RedisBroker
+from kernelq_plugins.workflows_redis.store import RedisWorkflowStore
 from servers import RedisServer
 
 
@@ -41,6 +43,18 @@ class TestRedisBroker(OnRedis, BrokerSuite):
 
 class TestRedisBackend(OnRedis, BackendSuite):
     pass
+
+
+class TestRedisWorkflows(OnRedis, WorkflowStoreSuite):
+    pass
+
+
+class TestRedisWorkflowsInAnotherDatabaseThanTheBroker(OnRedis, WorkflowStoreSuite):
+    # It takes long, and is the same.
+    test_w80_it_looks_like_the_memory_store_whatever_happens = None
+
+    def make_store(self, app: KernelQ) -> WorkflowStore:
+        return RedisWorkflowStore(app, app.broker_url.replace("/0", "/4"))
 
 
 class TestRedisBrokerWithTheBackendInAnotherDatabase(OnRedis, BrokerSuite):

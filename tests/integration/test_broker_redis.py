@@ -30,6 +30,7 @@ from kernelq.contracts import (
 from kernelq.redis import Fragment, RedisEngine, Within
 from kernelq.testing import Proxy
 from kernelq_plugins.broker_redis.scripts import settle_script
+from kernelq_plugins.broker_redis.settlement import Settlement
 from redis import Redis
 from servers import RedisServer
 from waiting import until
@@ -183,6 +184,44 @@ def test_a_stores_fragment_may_publish_what_follows(app: KernelQ, consumer: Cons
         consumer.settle([Transition(delivery=delivery, effects=(Effect(counter, (_id(delivery), 3)),))])
 
     assert [_id(delivery) for delivery in consumer.fetch(3, 0)] == ["body"]
+
+
+def test_acks_with_several_effects_have_each_carried_out_in_its_own_database(app: KernelQ, consumer: Consumer) -> None:
+    counter = Counter(app, _message("body"))
+    app.broker.publish([_message(str(i)) for i in range(6)])
+    deliveries = consumer.fetch(6, 0)
+    consumer.settle([Transition(delivery=deliveries[2])])
+    transitions = [
+        Transition(
+            delivery=each,
+            effects=(
+                Effect(app.backend, Outcome(id=_id(each), state="SUCCESS", value=_id(each).encode())),
+                Effect(counter, (_id(each), 5)),
+            )[:: 1 if i < 4 else -1],
+        )
+        for i, each in enumerate(deliveries)
+    ]
+
+    assert consumer.settle(transitions) == [transitions[2]]
+
+    stored = app.backend.get_many([str(i) for i in range(6)])
+    assert {id: outcome.value for id, outcome in stored.items()} == {id: id.encode() for id in "01345"}
+    assert [_id(delivery) for delivery in consumer.fetch(3, 0)] == ["body"]
+
+
+def test_acks_with_effects_of_the_same_kinds_are_told_as_one_group(app: KernelQ, consumer: Consumer) -> None:
+    counter = Counter(app, _message("body"))
+    app.broker.publish([_message(str(i)) for i in range(6)])
+    transitions = [
+        Transition(
+            delivery=each, effects=(Effect(app.backend, Outcome(id="a", state="SUCCESS")), Effect(counter, ("a", 9)))
+        )
+        for each in consumer.fetch(6, 0)
+    ]
+
+    words = Settlement(transitions).words
+
+    assert words[:3] == [1, 6, 2]  # one group, of six acks, with two effects each
 
 
 def test_settle_scripts_are_made_once_for_each_set_of_fragments() -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker, BrokerUnavailable, Effect, Message, Outcome, Transition
-from kernelq.testing import BackendSuite, BrokerSuite
+from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
 from redis import Redis
 from servers import PATIENCE, RedisServer, free_port
 from waiting import until
@@ -105,6 +105,10 @@ class TestBrokerOnACluster(OnACluster, BrokerSuite):
 
 
 class TestBackendOnACluster(OnACluster, BackendSuite):
+    pass
+
+
+class TestWorkflowsOnACluster(OnACluster, WorkflowStoreSuite):
     pass
 
 

@@ -1,7 +1,7 @@
 -- Carry out the ends of attempts; nothing is done of one whose delivery the consumer does not hold under its token.
 --   ARGV[2] consumer   [3] number of this settlement   [4] number of groups of acks, and of each group:
---     how many acks, which fragment (0: none), its database, number of arguments of each; then all keys, all tokens,
---     and the arguments of one after the other
+--     how many acks, how many effects each has; of each effect which fragment, database, number of arguments;
+--     then all keys, all tokens, and effect by effect the arguments of one ack after the other
 --   then for every other transition:
 --     key, token, verdict (A R P C D), delay in seconds, reason,
 --     number of runs of successors, the runs (see `read_run`),
@@ -38,12 +38,17 @@ local function holds_of(first, last)
   return found
 end
 
--- The groups, each with where its arguments begin and which of its acks are refused.
+-- The groups, each with its effects, where in ARGV their arguments begin, and which of its acks are refused.
 local groups, i = {}, 5
 for g = 1, tonumber(ARGV[4]) do
-  local size, first = tonumber(ARGV[i]), i + 4
-  local group = { size = size, fragment = tonumber(ARGV[i + 1]), db = ARGV[i + 2], width = tonumber(ARGV[i + 3]),
-    args = first + 2 * size, refused = {} }
+  local size, effects = tonumber(ARGV[i]), {}
+  i = i + 2
+  for e = 1, tonumber(ARGV[i - 1]) do
+    effects[e] = { fragment = fragments[tonumber(ARGV[i])], db = ARGV[i + 1], width = tonumber(ARGV[i + 2]) }
+    i = i + 3
+  end
+  local first = i
+  local group = { size = size, effects = effects, args = first + 2 * size, refused = {} }
   local holds = holds_of(first, first + size - 1)
   for n = 1, size do
     local key = ARGV[first + n - 1]
@@ -57,7 +62,10 @@ for g = 1, tonumber(ARGV[4]) do
     position = position + 1
   end
   groups[g] = group
-  i = group.args + size * group.width
+  i = group.args
+  for _, effect in ipairs(effects) do
+    i = i + size * effect.width
+  end
 end
 
 -- Where the arguments of each of the others begin; what lies between is read when it is known to be accepted.
@@ -132,9 +140,10 @@ local function run_effects(i)
 end
 
 for _, group in ipairs(groups) do
-  local fragment, width, at = fragments[group.fragment], group.width, group.args
-  if fragment then
-    select_db(group.db)
+  local at = group.args
+  for _, effect in ipairs(group.effects) do
+    local fragment, width = effect.fragment, effect.width
+    select_db(effect.db)
     for n = 1, group.size do
       if not group.refused[n] then
         keep(fragment({ unpack(ARGV, at, at + width - 1) }))

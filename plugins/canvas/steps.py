@@ -1,0 +1,97 @@
+"""Steps: a canvas as what happens one after the other, which is how it travels.
+
+A step is a task, or a group: that one waits for all its members if another step follows, which is then called with the
+list of their values. A chord is the two steps of its header and its body, so that no step holds another one's followers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .options import listed, with_stamps
+from .signature import Signature
+
+if TYPE_CHECKING:
+    from kernelq import KernelQ
+
+FOREIGN = {"replaced_task_nesting": "replaced", "origin": None}
+"""Options that signatures of a Celery peer may have, and ours of the same meaning; None: nobody's but the peer's."""
+
+
+def steps_of(plain: Any) -> list[Any]:
+    """The steps of a canonical canvas (see composing.py), each a signature or its plain form."""
+    kind = plain.get("subtask_type")
+    if kind == "chain":
+        return [step for each in plain["kwargs"]["tasks"] for step in steps_of(each)]
+    if kind == "chord":
+        return [_header(plain), *steps_of(plain["kwargs"]["body"])]
+    return [plain]
+
+
+def _header(chord: Any) -> Any:
+    """The header of a chord as a group, under the header's own id."""
+    header, options = chord["kwargs"]["header"], {"task_id": chord["kwargs"].get("header_id")}
+    members = header["kwargs"]["tasks"] if isinstance(header, Mapping) else header
+    return {
+        "task": "kernelq.group", "args": [], "kwargs": {"tasks": members}, "options": options, "subtask_type": "group",
+        "immutable": False,
+    }  # fmt: skip
+
+
+def is_group(step: Any) -> bool:
+    """Whether a step is a group, and not one task."""
+    kind: str | None = step.get("subtask_type")
+    return kind == "group"
+
+
+def id_of(step: Any) -> str | None:
+    """The id a step was given: of its task, or of its group."""
+    found: str | None = step["options"].get("task_id")
+    return found
+
+
+def members_of(group: Any) -> Iterable[Any]:
+    """The members of a group."""
+    found: Iterable[Any] = group["kwargs"]["tasks"]
+    return found
+
+
+def tasks_in(steps: Iterable[Any]) -> Iterator[Any]:
+    """Every single task in some steps."""
+    for step in steps:
+        if is_group(step):
+            for member in members_of(step):
+                yield from tasks_in(steps_of(member))
+        else:
+            yield step
+
+
+def errbacks_of(steps: list[Any]) -> list[Any]:
+    """The error callbacks of what was to be called with the values of a join: each one once.
+
+    They stand on the first task; where that is a header, on the body that follows it; in a group on its members.
+    """
+    first, *rest = steps
+    if is_group(first):
+        if rest:
+            return errbacks_of(rest)
+        found = [each for member in members_of(first) for each in errbacks_of(steps_of(member))]
+        return [each for index, each in enumerate(found) if each not in found[:index]]
+    return listed(first["options"].get("link_error"))
+
+
+def call_options(step: Any) -> dict[str, Any]:
+    """The options of a single task as those of a call: stamps in one place, without what is a peer's only."""
+    options = dict(step["options"])
+    for name, ours in FOREIGN.items():
+        if name in options:
+            value = options.pop(name)
+            if ours is not None:
+                options[ours] = value
+    return with_stamps(options)
+
+
+def revived(app: KernelQ, step: Any) -> Signature[Any]:
+    """A step as a signature."""
+    return step if isinstance(step, Signature) else Signature.from_dict(step, app=app)
