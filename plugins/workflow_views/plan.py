@@ -101,12 +101,15 @@ def tasks_of(node: Node) -> Iterator[Task]:
         waiting.extend(reversed(found.of))
 
 
-def chords_of(node: Node) -> Iterator[Chord]:
-    """Its chords, outer ones before those in them."""
-    if isinstance(node, Task):
-        return
-    if isinstance(node, Chord):
-        yield node
-        yield from chords_of(node.body)
-    for each in node.of:
-        yield from chords_of(each)
+def groups_of(node: Node) -> Iterator[Group | Chord]:
+    """Its groups and chords, outer ones before those in them."""
+    waiting: list[Node] = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Task):
+            continue
+        if isinstance(found, Group | Chord):
+            yield found
+        if isinstance(found, Chord):
+            waiting.append(found.body)
+        waiting.extend(each for each in found.of if not isinstance(each, Task))

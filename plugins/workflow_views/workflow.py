@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kernelq.contracts import PENDING, READY_STATES, SUCCESS, Outcome
 
 from .errors import UnknownWorkflow
-from .plan import Chain, Chord, Group, Node, Plan, Task, read_plan, tasks_of
+from .plan import Chain, Chord, Node, Plan, Task, groups_of, read_plan, tasks_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -79,7 +79,7 @@ class Workflow:
 
     def __contains__(self, id: object) -> bool:
         """Whether an id is that of its result, or of a task or group in it."""
-        return id == self.id or id in self.tasks or any(id == group.id for group in _groups(self.plan.root))
+        return id == self.id or id in self.tasks or any(id == group.id for group in groups_of(self.plan.root))
 
     @property
     def completed(self) -> int:
@@ -104,11 +104,9 @@ class Workflow:
 
 def store_of(app: KernelQ) -> WorkflowStore | None:
     """Where the app keeps its workflows; None: nowhere."""
-    from kernelq import canvas
+    from kernelq import canvas  # here: it costs who has no workflow nothing
 
-    find = getattr(canvas, "store_of", None)
-    store: WorkflowStore | None = None if find is None else find(app)
-    return store
+    return canvas.store_of(app)
 
 
 def find(app: KernelQ, id: str) -> Workflow:
@@ -183,19 +181,6 @@ def _kept(store: WorkflowStore, ids: Collection[str]) -> list[Plan]:
     return list({plan.id: plan for plan in plans}.values())
 
 
-def _groups(node: Node) -> Iterable[Group | Chord]:
-    waiting = [node]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, Task):
-            continue
-        if isinstance(found, Group | Chord):
-            yield found
-        if isinstance(found, Chord):
-            waiting.append(found.body)
-        waiting.extend(each for each in found.of if not isinstance(each, Task))
-
-
 # --- what is not stored
 
 
@@ -211,17 +196,14 @@ def _infer(node: Node, known: dict[str, Standing], *, is_passed: bool) -> None:
     else:
         if isinstance(node, Chord):
             _infer(node.body, known, is_passed=is_passed)
-            is_passed = is_passed or _has_begun(node.body, known, is_body=True)
+            is_passed = is_passed or _has_begun(node.body, known)
         for member in node.of:
             _infer(member, known, is_passed=is_passed)
 
 
-def _has_begun(node: Node, known: Mapping[str, Standing], *, is_body: bool = False) -> bool:
-    """Whether any task in it was started. A body fails without a start when one of its header did, so failing says nothing."""
+def _has_begun(node: Node, known: Mapping[str, Standing]) -> bool:
+    """Whether any task in it was started, or would have been but for itself."""
     if isinstance(node, Task):
-        state = known[node.id]
-        if state is UNKNOWN or state.reason == UPSTREAM:
-            return False
-        return not is_body or not state.is_ready or state.state == SUCCESS
+        return known[node.id] is not UNKNOWN and known[node.id].reason != UPSTREAM
     parts = (*node.of, node.body) if isinstance(node, Chord) else node.of
-    return any(_has_begun(each, known, is_body=is_body) for each in parts)
+    return any(_has_begun(each, known) for each in parts)

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 from kernelq import EagerResult, KernelQ, canvas
-from kernelq.contracts import load_driver
 from kernelq.errors import TimeoutError
 from kernelq.progress import progress, track
 from kernelq.workflows import WorkflowStore
@@ -17,9 +16,9 @@ PHOTOS = chain(task("load"), chord("j1", task("small"), task("large"), body=task
 
 
 @pytest.fixture
-def store(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> WorkflowStore:
-    store: WorkflowStore = load_driver("workflow store", "memory")(app, "memory://")
-    monkeypatch.setattr(canvas, "store_of", lambda app: store, raising=False)
+def store(app: KernelQ) -> WorkflowStore:
+    store = canvas.store_of(app)
+    assert store is not None
     return store
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,7 +12,6 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 from kernelq import KernelQ, canvas
-from kernelq.contracts import load_driver
 from kernelq.workflow_views import Drawing, Node, UnknownWorkflow, Workflow, draw, find
 from kernelq.workflows import Keep, WorkflowStore
 from kernelq_plugins.commands.command_line import Session, kernelq
@@ -26,11 +24,10 @@ STATES = {"load": "SUCCESS", "small": "SUCCESS", "large": "FAILURE timed_out", "
 
 
 @pytest.fixture
-def store(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkflowStore]:
-    store: WorkflowStore = load_driver("workflow store", "memory")(app, "memory://")
-    monkeypatch.setattr(canvas, "store_of", lambda app: store, raising=False)
-    yield store
-    store.close()
+def store(app: KernelQ) -> WorkflowStore:
+    store = canvas.store_of(app)
+    assert store is not None
+    return store
 
 
 class Calls:
@@ -102,11 +99,13 @@ def test_an_id_that_belongs_to_no_workflow_is_said(app: KernelQ, store: Workflow
             find(app, id)
 
 
-def test_without_a_store_no_workflow_is_known(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canvas, "store_of", lambda app: None, raising=False)
-
-    with pytest.raises(UnknownWorkflow, match="there is no workflow store"):
-        find(app, "end")
+def test_without_a_store_no_workflow_is_known() -> None:
+    with KernelQ(
+        "proj", broker="memory://", backend="memory://", disable_plugins=["workflows_memory"], set_as_current=False
+    ) as app:
+        with pytest.raises(UnknownWorkflow, match="there is no workflow store"):
+            find(app, "end")
+        assert app.AsyncResult("end").total_count() == 1
 
 
 def test_a_damaged_plan_is_said(app: KernelQ, store: WorkflowStore) -> None:
@@ -134,7 +133,8 @@ def test_a_large_workflow_is_read_in_a_few_round_trips(
         (chain(task("a"), task("b")), {"b": "FAILURE"}, 1),
         (chain(task("a"), task("b")), {"b": "FAILURE upstream"}, 0),
         (chord("j", task("a"), task("b"), body=task("c")), {"c": "SUCCESS"}, 3),
-        (chord("j", task("a"), task("b"), body=task("c")), {"b": "SUCCESS", "c": "FAILURE"}, 1),
+        (chord("j", task("a"), task("b"), body=task("c")), {"b": "SUCCESS", "c": "FAILURE upstream"}, 1),
+        (chord("j", task("a"), task("b"), body=task("c")), {"b": "SUCCESS", "c": "FAILURE"}, 2),
         (chain(task("a"), chord("j", task("b"), body=task("c")), task("d")), {"b": "SUCCESS"}, 2),
     ],
 )
