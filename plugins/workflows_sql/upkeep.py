@@ -11,7 +11,7 @@ from typing import Any
 
 from kernelq.contracts import Message
 from kernelq.workflows import FIRED, WAITING
-from sqlalchemy import Column, delete, select, update
+from sqlalchemy import Column, Select, delete, select, update
 
 from .batch import readable
 from .meeting import NOT_OPENED
@@ -58,14 +58,16 @@ def drop_outlived_values(connection: Any, now: float) -> int:
     return len(outlived)
 
 
-def _late(connection: Any, state: str, before: float) -> Sequence[tuple[str, float, Any]]:
+def late(state: str, before: float) -> Select[tuple[str, float, Any]]:
     """Id, since when, and packed message of those that came to be in this state before an instant; oldest first."""
-    statement = select(joins.c.id, joins.c.since, joins.c.message)
-    statement = statement.where(joins.c.state == state, joins.c.since < before)
-    statement = statement.order_by(joins.c.since, joins.c.id).limit(OVERDUE_AT_ONCE)
-    if state != FIRED:  # which are only read
-        statement = statement.with_for_update(skip_locked=True)
-    found: Sequence[tuple[str, float, Any]] = connection.execute(statement).all()
+    statement = select(joins.c.id, joins.c.since, joins.c.message).where(joins.c.state == state, joins.c.since < before)
+    statement = statement.order_by(joins.c.since).limit(OVERDUE_AT_ONCE)
+    # Those that have fired are only read.
+    return statement if state == FIRED else statement.with_for_update(skip_locked=True)
+
+
+def _late(connection: Any, state: str, before: float) -> Sequence[tuple[str, float, Any]]:
+    found: Sequence[tuple[str, float, Any]] = connection.execute(late(state, before)).all()
     return found
 
 
