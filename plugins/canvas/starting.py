@@ -11,6 +11,7 @@ from kernelq.contracts import BackendError, BrokerError, frames
 
 from .composing import canonical
 from .contract import Forget, Op, Open
+from .freezing import place_under
 from .ids import new_id
 from .launching import Launch
 from .plans import node_of, plan_of_chord, plan_ops
@@ -103,8 +104,7 @@ class _Start:
         launch.start([group, *rest])
         header: Any = GroupResult(group_id, results, app=self._app)
         if rest:
-            [*_, oldest] = [result, *result.ancestors()]
-            oldest.parent = header
+            place_under(result, header)
         else:
             result = header
         node = {"kind": "group", "id": group_id, "of": nodes}

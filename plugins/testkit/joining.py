@@ -10,7 +10,18 @@ from msgspec import structs
 
 from .behaviour import requires
 from .elsewhere import eventually, soon_in_child, together
-from .workflow_bench import BRIEF, ENOUGH, EVERY_FIELD, WorkflowBench, arriving, every_op, fired, opening, part_of
+from .workflow_bench import (
+    BRIEF,
+    ENOUGH,
+    EVERY_FIELD,
+    WorkflowBench,
+    arriving,
+    every_op,
+    fired,
+    meeting,
+    opening,
+    part_of,
+)
 
 
 class Joining(WorkflowBench):
@@ -297,7 +308,7 @@ class Joining(WorkflowBench):
 
     def test_w35_joins_are_told_apart_in_one_batch(self, store: WorkflowStore) -> None:
         names = [f"{letter}/{i}" for i in range(50) for letter in "aAä"]
-        batch: list[Op] = [op for name in names for op in (opening(name, 2), *arriving(name, 0))]
+        batch = [op for name in names for op in meeting(name, 2, 0)]
         assert fired(store.apply(batch)) == []
 
         assert fired(store.apply([op for name in names[::2] for op in arriving(name, 1)])) == names[::2]
@@ -351,10 +362,8 @@ class Joining(WorkflowBench):
         def arrive(thread: int) -> list[str]:
             turned = names[thread:] + names[:thread]
             mine = turned if thread % 2 else turned[::-1]
-            batches: list[list[Op]] = [
-                [op for name in mine for op in (opening(name, size), *arriving(name, thread * rounds + i))]
-                for i in range(rounds)
-            ]
+            places = range(thread * rounds, (thread + 1) * rounds)
+            batches = [[op for name in mine for op in meeting(name, size, place)] for place in places]
             return [join for batch in batches for join in fired(store.apply(batch))]
 
         found = together([partial(arrive, thread) for thread in range(threads)])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from kernelq import KernelQ
 from kernelq.contracts import Broker, Capabilities, Message, load_driver
-from kernelq.workflows import Arrive, Close, Keep, Open, WorkflowStore
+from kernelq.workflows import Arrive, Close, Keep, Op, Open, WorkflowStore
 
 from .behaviour import skip_unless_able
 from .samples import message
@@ -78,6 +78,11 @@ def arriving(join: str, *places: int, failed: bool = False) -> list[Arrive]:
     return [Arrive(join=join, place=place, part=part_of(place), failed=failed) for place in places]
 
 
+def meeting(join: str, size: int, *places: int) -> list[Op]:
+    """Open a join and arrive at some of its places."""
+    return [opening(join, size), *arriving(join, *places)]
+
+
 def part_of(place: int) -> bytes:
     """The part that a sample member brings to its place."""
     return b"part \x00 %d" % place
@@ -88,9 +93,9 @@ def fired(messages: Any) -> list[str]:
     return list(dict.fromkeys(each.id.removeprefix("after ") for each in messages))
 
 
-def every_op(join: str) -> list[Any]:
+def every_op(join: str) -> list[Op]:
     """A small life of a join and of a value: opened, met, closed; kept."""
-    return [opening(join, 1), *arriving(join, 0), Close(join=join, ttl=ENOUGH), Keep(key=join, value=b"kept")]
+    return [*meeting(join, 1, 0), Close(join=join, ttl=ENOUGH), Keep(key=join, value=b"kept")]
 
 
 EVERY_FIELD = Message(

@@ -13,10 +13,12 @@ import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker, BrokerError, BrokerRefused, BrokerUnavailable, Delivery, Message, Transition
 from kernelq.sql import SqlEngine
-from kernelq.testing import BackendSuite, BrokerSuite
+from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.mysql import _HEAD
 from kernelq_plugins.broker_sql.tables import messages
+from kernelq_plugins.testkit.workflow_bench import arriving, store_of
+from kernelq_plugins.workflows_sql.mysql import _TAKEN
 from servers import MariaServer
 from sessions import OwnSessions
 from sqlalchemy import insert
@@ -43,6 +45,10 @@ class TestMariaBroker(OnMaria, OwnSessions, BrokerSuite):
 
 
 class TestMariaBackend(OnMaria, BackendSuite):
+    pass
+
+
+class TestMariaWorkflows(OnMaria, WorkflowStoreSuite):
     pass
 
 
@@ -211,6 +217,19 @@ def test_a_claim_reads_a_range_of_its_index_however_much_waits(app: KernelQ) -> 
     assert "kernelq_ready_range" in str(plan)
     assert "filesort" not in str(plan)
     assert sum(int(number) for number in read.values()) < 300
+
+
+def test_members_find_their_places_by_the_index_however_many_are_taken(app: KernelQ) -> None:
+    store_of(app).apply(arriving("j", 0))
+    with cast(SqlEngine, app.broker.engine).begin() as connection:
+        connection.exec_driver_sql("INSERT INTO kernelq_parts SELECT 'j', seq, 0, '' FROM seq_1_to_30000")
+
+    with cast(SqlEngine, app.broker.engine).begin() as connection:
+        connection.exec_driver_sql("FLUSH STATUS")
+        assert len(connection.exec_driver_sql(_TAKEN, ("j", [7, 8, 60000])).all()) == 2
+        read = dict(connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%%'").all())
+
+    assert sum(int(number) for number in read.values()) < 10
 
 
 def test_settings_that_risk_messages_are_told(app: KernelQ) -> None:

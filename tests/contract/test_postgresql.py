@@ -29,12 +29,14 @@ from kernelq.contracts import (
     Transition,
 )
 from kernelq.sql import SqlEngine
-from kernelq.testing import BackendSuite, BrokerSuite
+from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
 from kernelq_plugins.backend_sql.postgresql import _CLEAN
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.postgresql import _claim
 from kernelq_plugins.broker_sql.tables import messages
 from kernelq_plugins.engine_sql.engine import SqlEngine as SqlEngineOf
+from kernelq_plugins.testkit.workflow_bench import arriving, store_of
+from kernelq_plugins.workflows_sql.postgresql import _TAKEN
 from servers import PostgresServer
 from sessions import OwnSessions
 from sqlalchemy import Column, Integer, MetaData, Table, insert
@@ -61,6 +63,10 @@ class TestPostgresBroker(OnPostgres, OwnSessions, BrokerSuite):
 
 
 class TestPostgresBackend(OnPostgres, BackendSuite):
+    pass
+
+
+class TestPostgresWorkflows(OnPostgres, WorkflowStoreSuite):
     pass
 
 
@@ -461,6 +467,18 @@ def test_outlived_results_are_cleaned_by_their_index(url: str, app: KernelQ) -> 
     assert list(app.backend.get_many(["kept", "1"])) == ["kept"]
     plan = _ask(url, "SET enable_seqscan = off; EXPLAIN " + _CLEAN.replace("%s", "1e9").format(limit=10))
     assert "kernelq_expiring" in str(plan)
+
+
+def test_members_find_their_places_by_the_index_however_many_are_taken(url: str) -> None:
+    with _app(url) as app:
+        store_of(app).apply(arriving("j", 0))
+    _ask(url, "INSERT INTO kernelq_parts SELECT 'j', n, 0, '' FROM generate_series(1, 50000) AS n")
+
+    values = ("ARRAY['j', 'j', 'j']", "ARRAY[7, 8, 60000]")
+    plan = str(_ask(url, "EXPLAIN " + _TAKEN.replace("%s", "{}").format(*values)))
+
+    assert "kernelq_parts_pkey" in plan
+    assert "Seq Scan" not in plan
 
 
 def test_dropped_tables_are_made_again(url: str, app: KernelQ) -> None:
