@@ -3,9 +3,10 @@
 The end of a task that did not succeed keeps its message (``failed:<id>``). What came of that end is undone before the message is
 published again: joins wait anew for their failed members, and the outcomes of all that did not succeed are dropped.
 
-A note (``retrying:<id of the result>``) says from the first step to the last which tasks it is about: until it is gone, tasks without an
-outcome may be such as an earlier call has not published, and are not taken for running. The messages stay kept until they outlive their
-time, marked as published: dropping one behind its publishing could drop that of a task which has failed again already.
+A note (``retrying:<id of the result>``) says from the first step to the last what is being done, so that a call which was cut off
+can be finished: all over again while nothing can have been published, then by publishing what has not ended. The messages stay
+kept until they outlive their time, marked as run again: dropping one behind its publishing could drop that of a task which has failed
+once more already.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from msgspec.structs import replace
 from .causes import unexplained
 from .errors import MessageNotKept, UnknownWorkflow, WorkflowNotFinished
 from .plan import groups_of
-from .workflow import AT_ONCE, Workflow, find_own, store_of
+from .workflow import AT_ONCE, Workflow, find_own, read, store_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
-    from kernelq.workflows import WorkflowStore
+    from kernelq.workflows import Keep, WorkflowStore
 
 NOTE_TTL = 7 * 86_400.0
 """Seconds that the note of a call which was cut off is kept."""
@@ -37,6 +38,17 @@ SHOWN = 3
 """Ids that an error names."""
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What a call is about; kept while it is at it."""
+
+    undone: list[str]
+    """The ids of all tasks that did not succeed."""
+    started: list[str]
+    """Of these, the ones whose messages are published; the others wait for them."""
+    is_undone: bool = False
+    """Whether nothing is left but to publish; some may be published already."""
+
+
 def retry_failed(app: KernelQ, id: str, now: Callable[[], float] = time.time) -> int:
     """Run again what failed of the finished workflow that has this id in it; how many tasks were started again.
 
@@ -45,59 +57,76 @@ def retry_failed(app: KernelQ, id: str, now: Callable[[], float] = time.time) ->
         WorkflowNotFinished: a task has not ended, so that more may fail.
         MessageNotKept: what one of them was called with is not known any more; nothing was changed.
     """
-    from kernelq.workflows import Drop, Keep, Reopen
-
     store, workflow = store_of(app), find_own(app, id)
     if store is None or workflow is None:
         raise UnknownWorkflow(id)
-    note = f"retrying:{workflow.id}"
-    begun = frozenset(_begun(store, note))
-    messages = _messages(store, workflow, begun)
-    undone = [id for id in workflow.tasks if id in messages or id in begun or workflow[id].is_ready]
-    undone = [id for id in undone if workflow[id].state != SUCCESS]
+    key = f"retrying:{workflow.id}"
+    begun = store.kept([key]).get(key)
+    if begun is not None:
+        count = _start_again(app, store, workflow, key, msgspec.json.decode(begun, type=Note), now())
+        if count:
+            return count
+        workflow = read(app, workflow.plan)
+    failed = _failed(store, workflow)
+    undone = [id for id in workflow.tasks if id in failed or (workflow[id].is_ready and workflow[id].state != SUCCESS)]
     _check_finished(workflow, undone)
-    _check_explained(store, workflow, undone, messages)
-    if undone:
+    _check_explained(store, workflow, undone, failed)
+    return _start_again(app, store, workflow, key, Note(undone, failed), now()) if undone else 0
+
+
+def _start_again(app: KernelQ, store: WorkflowStore, workflow: Workflow, key: str, note: Note, now: float) -> int:
+    """Do what the note says, from wherever an earlier call has come to; how many messages were published."""
+    from kernelq.workflows import Drop, Keep, Reopen
+
+    due = [
+        id for id in note.started if not (workflow[id].is_ready if note.is_undone else workflow[id].state == SUCCESS)
+    ]
+    afresh = [
+        replace(message, retries=0, eta=None, expires=None, sent_at=now)
+        for _, message, is_marked in _kept(store, due)
+        if is_marked or not note.is_undone  # else it has failed once more, which is for the next call
+    ]
+    fired: list[Message] = []
+    if not note.is_undone:
         reopened = [Reopen(join=group.id) for group in groups_of(workflow.plan.root)]
-        afresh = [replace(each, retries=0, eta=None, expires=None, sent_at=now()) for each in messages.values()]
         ttl = app.conf.result_expires or None
         marks = [Keep(key=f"failed:{each.id}", value=AGAIN + pack(each), ttl=ttl) for each in afresh]
-        fired: list[Message] = []
-        for ops in _pages([Keep(key=note, value=msgspec.json.encode(undone), ttl=NOTE_TTL), *reopened, *marks]):
+        for ops in _pages([_noted(key, note), *reopened, *marks]):
             fired += store.apply(ops)
         # Before the publishing: an outcome of many retries would refuse that of a run which begins to count anew.
-        for ids in _pages(undone):
+        for ids in _pages(note.undone):
             app.backend.forget(ids)
-        started = [*fired, *afresh]  # a join that lacks nothing goes on by itself
-        for some in _pages(started):
-            app.publisher.publish(some)
-    if undone or begun:
-        store.apply([Drop(key=note)])
-    return len(started) if undone else 0
+        store.apply([_noted(key, replace(note, is_undone=True))])
+    messages = [*fired, *afresh]  # a join that lacks nothing goes on by itself
+    for some in _pages(messages):
+        app.publisher.publish(some)
+    store.apply([Drop(key=key)])
+    return len(messages)
 
 
-def _begun(store: WorkflowStore, note: str) -> list[str]:
-    """What a call that was cut off was about; nothing, when there was none."""
-    kept = store.kept([note]).get(note)
-    return [] if kept is None else msgspec.json.decode(kept, type=list[str])
+def _noted(key: str, note: Note) -> Keep:
+    from kernelq.workflows import Keep
+
+    return Keep(key=key, value=msgspec.json.encode(note), ttl=NOTE_TTL)
 
 
-def _messages(store: WorkflowStore, workflow: Workflow, begun: Collection[str]) -> dict[str, Message]:
-    """By id, the messages of the tasks that ended without success, or are to be run again by a call that was cut off.
+def _failed(store: WorkflowStore, workflow: Workflow) -> list[str]:
+    """The ids of the tasks that ended without success by themselves, since they were last run again.
 
     Some of these have no outcome: their tasks keep none, or said that their end is to be ignored.
     """
-    found: dict[str, Message] = {}
     asked = [id for id in workflow.tasks if workflow[id].state != SUCCESS]
-    kept = store.kept([f"failed:{id}" for id in asked]) if asked else {}
-    for id in asked:
-        blob = kept.get(f"failed:{id}", AGAIN)
-        if blob.startswith(AGAIN) and id not in begun:
-            continue
+    return [id for id, _, is_marked in _kept(store, asked) if not is_marked]
+
+
+def _kept(store: WorkflowStore, ids: Collection[str]) -> Iterator[tuple[str, Message, bool]]:
+    """(id, message, whether it was run again and has not failed since) of those whose message is kept."""
+    kept = store.kept([f"failed:{id}" for id in ids]) if ids else {}
+    for id in ids:
+        blob = kept.get(f"failed:{id}", b"")
         message = unpack(blob.removeprefix(AGAIN))
         if isinstance(message, Message):
-            found[id] = message
-    return found
+            yield id, message, blob.startswith(AGAIN)
 
 
 def _check_finished(workflow: Workflow, undone: Collection[str]) -> None:

@@ -201,6 +201,8 @@ def test_a_message_that_is_not_kept_any_more_is_said_before_anything_is_done(
     assert known(app, "large", "zip", "mail") == {"large", "zip", "mail"}
 
 
+NOTE = b'{"undone":["large","zip","mail"],"started":["large"],"is_undone":true}'
+
 # --- crashes -------------------------------------------------------------------------------------
 
 
@@ -242,7 +244,7 @@ def test_what_has_succeeded_since_a_call_that_was_cut_off_is_not_undone(
     app: KernelQ, store: WorkflowStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chord_failed(app, store)
-    store.apply([Keep(key="retrying:mail", value=b'["large","zip","mail"]')])
+    store.apply([Keep(key="retrying:mail", value=NOTE)])
     for id in ("large", "zip", "mail"):
         app.backend.forget([id])
         end(app, id)
