@@ -14,6 +14,7 @@ from .signature import Signature, copied, revived
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult, EagerResult
+    from kernelq.contracts import Message
 
 R = TypeVar("R")
 
@@ -97,6 +98,12 @@ class Composite(Signature[R]):
         from .running_here import run_here
 
         return cast("EagerResult[R]", run_here(self, args, kwargs, given(options)))
+
+    def messages(self, args: Any = None, kwargs: Any = None, **options: Any) -> list[Message]:
+        """The messages that start it, completed like a call, for who publishes them by himself."""
+        from .starting import messages
+
+        return cast("list[Message]", messages(self, args, kwargs, given(options)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Start it, completed by these arguments."""

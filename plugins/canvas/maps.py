@@ -16,6 +16,7 @@ from .signature import Signature
 
 if TYPE_CHECKING:
     from kernelq import GroupResult, KernelQ
+    from kernelq.contracts import Message
 
 R = TypeVar("R")
 
@@ -38,6 +39,7 @@ class _Map(Composite[R]):
     # One call, as any other:
     apply_async = Signature.apply_async
     apply = Signature.apply
+    messages = Signature.messages
     freeze = Signature.freeze
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -95,6 +97,10 @@ class chunks(_Map[list[list[R]]]):
     ) -> GroupResult[list[R]]:
         """Start every piece."""
         return self.group().apply_async(args, kwargs, route_name, **options)
+
+    def messages(self, args: Any = None, kwargs: Any = None, **options: Any) -> list[Message]:
+        """The messages that start every piece."""
+        return self.group().messages(args, kwargs, **options)
 
     def apply(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Run every piece here and now."""

@@ -81,14 +81,14 @@ class TaskMethods(Generic[P, R]):
         )
 
     def replace(self: Any, sig: Signature[Any]) -> Any:
-        """Let `sig` run in this task's place: under its id, with its callbacks, its group and its root.
+        """Let `sig` run in this task's place: under its id, with its callbacks, its group and its root. Of a group that is the list.
 
         Ends this run, as if by `Ignore`: who waits for this task gets what `sig` returns. The replacement travels with the
         end of this run, so that neither exists without the other. Write ``raise self.replace(…)`` or ``return``.
         In eager mode `sig` runs at once and its value is returned.
 
         Raises:
-            ImproperlyConfigured: `sig` belongs to a chord.
+            ImproperlyConfigured: `sig` belongs to a chord, or is an empty chain.
         """
         return self.on_replace(stand_in(self, sig))
 
@@ -97,14 +97,18 @@ class TaskMethods(Generic[P, R]):
         return go_on(self, sig)
 
     def add_to_chord(self: Any, sig: Signature[Any], lazy: bool = False) -> Any:
-        """Add `sig` to the header of the chord that this task is in.
+        """Add `sig` to the header of the chord that this task is in: its value comes last in the list that the body gets.
+
+        With `lazy` it is not started.
 
         Raises:
             ValueError: it is in none.
         """
         if not self.request.chord:
             raise ValueError(f"task {self.name} is not in the header of a chord, so nothing can be added to one")
-        raise NotImplementedError(f"chords are not there yet, so {sig!r} cannot be added to one")
+        from .starting import add_to_chord  # type: ignore[import-not-found]
+
+        return add_to_chord(self, sig, lazy)
 
     def send_event(self: Any, type_: str, retry: bool = True, retry_policy: Any = None, **fields: Any) -> Any:
         """Tell the monitors of something in this run; nothing happens while no plugin brings `app.events`."""

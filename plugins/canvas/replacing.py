@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 from kernelq import Ignore, Task
 from kernelq.errors import ImproperlyConfigured
 
-if TYPE_CHECKING:
-    from kernelq.contracts import Message
+from .canonical import canonical, collected, formed, last_of, push, tasks_of
+from .chain import chain
+from .chord import chord
+from .composite import made
+from .options import listed
+from .signature import Signature
 
-    from .signature import Signature
+if TYPE_CHECKING:
+    from kernelq.contracts import Context, Message
 
 
 class Replaced(Ignore):
@@ -22,24 +27,53 @@ class Replaced(Ignore):
 
 
 def stand_in(task: Task[..., Any], sig: Signature[Any]) -> Signature[Any]:
-    """`sig` with all that who waits for the running `task` relies on: its id, its links, its place in what it belongs to."""
+    """`sig` with all that who waits for the running `task` relies on: its id, its links, its place in what it belongs to.
+
+    Its value is one: of a group, or of a chain that ends in one, the list of its values.
+    """
     request = task.request
     if sig.options.get("chord"):
         raise ImproperlyConfigured(f"{sig!r} belongs to a chord, so it cannot take the place of {task.name}")
-    sig = sig.clone()
+    form = canonical(sig)
+    if form is None:
+        raise ImproperlyConfigured(f"an empty chain cannot take the place of {task.name}: it has no value")
+    form = collected(form)
     if request.message is None:
-        return sig  # nobody waits for a function that was just called
-    for callback in request.callbacks or ():
-        sig.link(callback)
-    for errback in request.errbacks or ():
-        sig.link_error(errback)
+        return form  # nobody waits for a function that was just called
     kept = {
-        "group_id": request.group, "group_index": request.group_index, "chord": request.chord, "chain": request.chain,
         "parent_id": request.parent_id, "root_id": request.root_id, "reply_to": request.reply_to,
-        "stamps": request.stamps, "stamped_headers": request.stamped_headers,
+        "task_id": request.id, "group_id": request.group, "group_index": request.group_index, "chord": request.chord,
     }  # fmt: skip
-    sig.options.update({name: value for name, value in kept.items() if value not in (None, {}, ())})
-    return sig.set(task_id=request.id, replaced=(request.replaced_task_nesting or 0) + 1)
+    given = {name: value for name, value in kept.items() if value is not None}
+    if request.group is not None:
+        last_of(form).options.pop("group_id", None)  # the place of the running task counts
+    push(form, options=given, links=listed(request.callbacks), errbacks=listed(request.errbacks))
+    placed = formed(form)
+    assert placed is not None
+    for part in tasks_of(placed):
+        part.options["replaced"] = (request.replaced_task_nesting or 0) + 1
+        _keep_stamps(part, request)
+    return _with_rest(placed, listed(request.chain))
+
+
+def _keep_stamps(part: Signature[Any], request: Context) -> None:
+    names = [name for name in request.stamped_headers or () if name in request.stamps]
+    if names:
+        own = part.options.get("stamped_headers") or ()
+        part.options["stamped_headers"] = list(dict.fromkeys((*own, *names)))
+        part.options.update({name: request.stamps[name] for name in names if name not in own})
+
+
+def _with_rest(form: Signature[Any], rest: list[Any]) -> Signature[Any]:
+    """With the steps, the last one first, that are to come after the running task."""
+    if not rest:
+        return form
+    if not isinstance(form, chain | chord):
+        return form.set(chain=rest)
+    whole: chain[Any] = chain.build({"tasks": [form, *map(made, reversed(rest))]}, app=form._app)
+    following = formed(whole)
+    assert following is not None
+    return following
 
 
 def go_on(task: Task[..., Any], sig: Signature[Any]) -> Any:

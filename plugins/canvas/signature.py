@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, MutableSequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from kernelq import KernelQ, uuid
 from kernelq.errors import InvalidTaskError
 
+from .composable import Composable
 from .items import Item, OptionItem
 from .lazy import Lazy
-from .options import as_lists, given, with_stamps
+from .options import given, with_stamps
 from .options import listed as listed
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult, EagerResult, Task
     from kernelq.contracts import Message
-
-    from .stamping import StampingVisitor
 
 R = TypeVar("R")
 S = TypeVar("S", bound="type[Signature[Any]]")
@@ -31,7 +30,7 @@ _ONCE_SET = frozenset({"group_id", "stamped_headers"})
 """Options that a signature keeps against those of a call."""
 
 
-class Signature(dict[str, Any], Generic[R]):
+class Signature(Composable[R]):
     """A call that was not made yet: a task's name, arguments and options.
 
     A dict with the items `task`, `args` (tuple), `kwargs`, `options`, `subtask_type` (the name of a registered type that is
@@ -271,49 +270,6 @@ class Signature(dict[str, Any], Generic[R]):
 
     def __invert__(self) -> R:
         return self.apply_async().get()
-
-    # --- composing
-
-    def __or__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
-        """`other` after this one, completed by its value; both stay as they are."""
-        if not isinstance(other, Signature):
-            return NotImplemented
-        from .composing import grown
-
-        return cast("Signature[V]", grown(self.clone(), other.clone()))
-
-    def __ior__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
-        return self | other
-
-    def __ror__(self, other: Any) -> Any:
-        return NotImplemented
-
-    def __eq__(self, other: object) -> bool:
-        # Lists and tuples are the same here: the one becomes the other on its way.
-        return isinstance(other, Mapping) and (dict.__eq__(self, other) or as_lists(self) == as_lists(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # as a dict
-
-    # --- stamps
-
-    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **stamps: Any) -> Self:
-        """Give it, what it is made of and its links these stamps and those of `visitor`, in place; they travel with the messages.
-
-        A stamp that is there is replaced, or with `append_stamps` becomes a list, the new value first.
-        """
-        from .stamping import stamp
-
-        stamp(self, visitor, append_stamps, stamps)
-        return self
-
-    def stamp_links(self, visitor: StampingVisitor | None, append_stamps: bool = False, **stamps: Any) -> None:
-        """Stamp only what it links."""
-        from .stamping import stamp_links
-
-        stamp_links(self, visitor, append_stamps, stamps)
 
     # --- what it stands for
 
