@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast
 
 from .options import as_lists
 
@@ -21,7 +21,7 @@ class Composable(dict[str, Any], Generic[R]):
     def __or__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
         """`other` after this one, completed by its value; both stay as they are."""
         if not isinstance(other, Composable):
-            return NotImplemented
+            raise _refused(other)
         from .composing import grown
 
         return cast("Signature[V]", grown(cast(Any, self).clone(), other.clone()))
@@ -29,8 +29,8 @@ class Composable(dict[str, Any], Generic[R]):
     def __ior__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
         return cast("Signature[V]", self | other)
 
-    def __ror__(self, other: Any) -> Any:
-        return NotImplemented
+    def __ror__(self, other: Any) -> NoReturn:  # type: ignore[override]  # not of dicts
+        raise _refused(other)
 
     def __eq__(self, other: object) -> bool:
         # Lists and tuples are the same here: the one becomes the other on its way.
@@ -56,3 +56,10 @@ class Composable(dict[str, Any], Generic[R]):
         from .stamping import stamp_links
 
         stamp_links(cast(Any, self), visitor, append_stamps, stamps)
+
+
+def _refused(other: Any) -> TypeError:
+    # Raised, for by NotImplemented two dicts would be merged.
+    return TypeError(
+        f"unsupported operand for |: {type(other).__name__!r} is no signature (task.s() makes one, signature(…) makes one of a dict)"
+    )
