@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Arrive, Close, Forget, Op, Reopen, WorkflowStore
+from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Arrive, Close, Op, Reopen, WorkflowStore
 from msgspec import structs
 
 from .behaviour import requires
@@ -326,20 +326,6 @@ class Joining(WorkflowBench):
 
         assert _state(store) == (FIRED, 2, None)
         assert store.parts("j", 0, 2) == [part_of(0), part_of(1)]
-
-    @pytest.mark.parametrize("state", [WAITING, FIRED, DONE, FAILED])
-    def test_w43_a_forgotten_join_begins_anew_whatever_it_was(self, store: WorkflowStore, state: str) -> None:
-        size = 1 if state == FIRED else 2
-        store.apply([opening("j", size), *arriving("j", 0)])
-        if state in (DONE, FAILED):
-            store.apply([Close(join="j", state=state)])
-
-        assert fired(store.apply([Forget(join="j"), Forget(join="never-seen")])) == []
-
-        assert store.join("j") is None
-        assert store.parts("j", 0, 1) == [None]
-        assert store.overdue(fired=0, open=0) == []
-        assert fired(store.apply([opening("j", 1), *arriving("j", 0)])) == ["j"]
 
     def test_w37_many_threads_that_arrive_at_once_fire_a_join_exactly_once(self, store: WorkflowStore) -> None:
         threads, each, step = 8, 50, 7

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Close, Drop, Keep, Reopen, WorkflowStore
+import pytest
+from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Close, Drop, Forget, Keep, Reopen, WorkflowStore
 
 from .behaviour import requires
 from .elsewhere import eventually, in_child, together
@@ -166,3 +167,17 @@ class Outlasting(WorkflowBench):
 
         assert [found.state for name in ("waiting", "fired") if (found := store.join(name))] == [WAITING, FIRED]
         assert fired(store.apply([opening("early", 1)])) == ["early"]
+
+    @pytest.mark.parametrize("state", [WAITING, FIRED, DONE, FAILED])
+    def test_w43_a_forgotten_join_begins_anew_whatever_it_was(self, store: WorkflowStore, state: str) -> None:
+        size = 1 if state == FIRED else 2
+        store.apply([opening("j", size), *arriving("j", 0)])
+        if state in (DONE, FAILED):
+            store.apply([Close(join="j", state=state)])
+
+        assert fired(store.apply([Forget(join="j"), Forget(join="never-seen")])) == []
+
+        assert store.join("j") is None
+        assert store.parts("j", 0, 1) == [None]
+        assert store.overdue(fired=0, open=0) == []
+        assert fired(store.apply([opening("j", 1), *arriving("j", 0)])) == ["j"]

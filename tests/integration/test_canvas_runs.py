@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 from kernelq import (
-    GroupResult, Ignore, KernelQ, Reject, Task, chain, chord, group, signature, uuid, xmap, xstarmap,
+    GroupResult,
+    Ignore,
+    KernelQ,
+    Reject,
+    Task,
+    chain,
+    chord,
+    group,
+    signature,
+    uuid,
+    xmap,
+    xstarmap,
 )  # fmt: skip
 from kernelq.exceptions import ChordError
 from kernelq.testing import start_worker
