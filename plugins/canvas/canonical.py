@@ -76,7 +76,14 @@ def push(
     sig.args, sig.kwargs, sig.options = sig._merge(args, kwargs, options)
     for name, given in (("link", links), ("link_error", errbacks)):
         for link in given:
-            sig.append_to_list_option(name, copy_of(link))
+            _bearer(sig).append_to_list_option(name, copy_of(link))
+
+
+def _bearer(sig: Signature[Any]) -> Signature[Any]:
+    """Who bears the links of a part: a chord's body, for what follows the chord will be a longer body of it."""
+    while isinstance(sig, chord) and sig.body is not None:
+        sig = sig.body
+    return sig
 
 
 def spread(sig: chain[Any], *, keep_empty: bool = True) -> list[Signature[Any]]:
@@ -94,7 +101,8 @@ def spread(sig: chain[Any], *, keep_empty: bool = True) -> list[Signature[Any]]:
     push(steps[0], sig.args, sig.upcoming, options)
     push(steps[-1], options=of_last, links=links)
     for step in steps:
-        push(step, errbacks=errbacks)
+        if step is steps[-1] or not isinstance(step, group):  # else it becomes a header
+            push(step, errbacks=errbacks)
     return steps
 
 
