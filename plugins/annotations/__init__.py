@@ -20,7 +20,7 @@ kwargs, einfo)``. A name with an ``@`` before it gives a decorator: ``{"@run": t
 Guarantee: other tasks of the same class, and the same class in other apps, stay as they are. What cannot be used is logged
 with the task's name, and the other annotations stand.
 
-What it does not do: follow changes of the setting once the tasks are registered.
+What it does not do: change the tasks that plugins bring, such as ``kernelq.chord``; follow changes of the setting once the tasks are registered.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def settings() -> Sequence[Option]:
 def task_registered(app: KernelQ, task: Task[..., Any]) -> None:
     """Change the task."""
     given = app.conf.task_annotations
-    if given:
+    if given and not getattr(task, "is_builtin", False):  # what is meant for a user's tasks could break ours
         from .annotations import annotations_of, change
 
         for attributes in annotations_of(app, given).of(task):

@@ -18,7 +18,7 @@ AGAIN_AFTER = 5.0
 
 def register(app: KernelQ) -> None:
     """Add them to an app."""
-    options: dict[str, Any] = {"acks_late": True, "typing": False, "shared": False}
+    options: dict[str, Any] = {"is_builtin": True, "acks_late": True, "typing": False}
 
     @app.task(name=FAN_IN, bind=True, ignore_result=True, **options)
     def chord(self: Any, join: str) -> None:

@@ -76,7 +76,14 @@ def push(
     sig.args, sig.kwargs, sig.options = sig._merge(args, kwargs, options)
     for name, given in (("link", links), ("link_error", errbacks)):
         for link in given:
-            sig.append_to_list_option(name, copy_of(link))
+            _bearer(sig).append_to_list_option(name, copy_of(link))
+
+
+def _bearer(sig: Signature[Any]) -> Signature[Any]:
+    """Who bears the links of a part: a chord's body, for what follows the chord will be a longer body of it."""
+    while isinstance(sig, chord) and sig.body is not None:
+        sig = sig.body
+    return sig
 
 
 def spread(sig: chain[Any], *, keep_empty: bool = True) -> list[Signature[Any]]:
@@ -94,7 +101,8 @@ def spread(sig: chain[Any], *, keep_empty: bool = True) -> list[Signature[Any]]:
     push(steps[0], sig.args, sig.upcoming, options)
     push(steps[-1], options=of_last, links=links)
     for step in steps:
-        push(step, errbacks=errbacks)
+        if step is steps[-1] or not isinstance(step, group):  # else it becomes a header
+            push(step, errbacks=errbacks)
     return steps
 
 
@@ -107,6 +115,34 @@ def members(sig: group[Any]) -> Iterator[Signature[Any]]:
     for index, task in enumerate(sig.tasks):
         push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
         yield task
+
+
+def collected(form: Signature[Any]) -> Signature[Any]:
+    """A form whose value is one, as a member of a header must be: after a group at its end comes the task that collects."""
+    if not _ends_in_group(form):
+        return form
+    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form._app))
+
+
+def last_of(form: Signature[Any]) -> Signature[Any]:
+    """What comes last in a canonical form: a task or a group."""
+    if isinstance(form, chain):
+        return last_of(form.tasks[-1])
+    return last_of(form.body) if isinstance(form, chord) else form
+
+
+def tasks_of(form: Signature[Any]) -> Iterator[Signature[Any]]:
+    """Every task in a canonical form."""
+    if isinstance(form, chain | group):
+        if isinstance(form.tasks, Lazy):
+            form.tasks = list(form.tasks)
+        for task in form.tasks:
+            yield from tasks_of(task)
+    elif isinstance(form, chord):
+        yield from tasks_of(form.header)
+        yield from tasks_of(form.body)
+    else:
+        yield form
 
 
 def _chain(sig: chain[Any]) -> Signature[Any] | None:
@@ -154,7 +190,7 @@ def _chord(sig: chord[Any]) -> Signature[Any] | None:
 def _joined(header: group[Any], body: Signature[Any], like: Signature[Any]) -> chord[Any]:
     """The chord of a header and a body in canonical form."""
     tasks = header.tasks
-    header.tasks = tasks.map(_collected) if isinstance(tasks, Lazy) else [_collected(task) for task in tasks]
+    header.tasks = tasks.map(collected) if isinstance(tasks, Lazy) else [collected(task) for task in tasks]
     kwargs = {"kwargs": {}, "header": header, "body": body}
     header_id = like.kwargs.get("header_id") if isinstance(like, chord) else None
     header_id = header_id or header.options.get("task_id")
@@ -164,17 +200,8 @@ def _joined(header: group[Any], body: Signature[Any], like: Signature[Any]) -> c
     return chord.build(kwargs, app=like._app)
 
 
-def _collected(member: Signature[Any]) -> Signature[Any]:
-    """A member of a header, whose value must be one: after a group at its end comes the task that collects."""
-    if not _ends_in_group(member):
-        return member
-    return _followed(member, Signature(ACCUMULATE, kwargs={"index": 0}, app=member._app))
-
-
 def _ends_in_group(form: Signature[Any]) -> bool:
-    if isinstance(form, chain):
-        return _ends_in_group(form.tasks[-1])
-    return isinstance(form, group) or (isinstance(form, chord) and _ends_in_group(form.body))
+    return isinstance(last_of(form), group)
 
 
 def _follow(steps: list[Signature[Any]], step: Signature[Any]) -> None:

@@ -61,7 +61,7 @@ class chain(Composite[R]):
 
 
 def _composed(kind: type[chain[Any]], tasks: tuple[Any, ...], app: Any) -> Signature[Any]:
-    from .composing import grown
+    from .composing import extended
 
     sequence: Iterable[Any] = tasks
     if len(tasks) == 1:
@@ -70,5 +70,5 @@ def _composed(kind: type[chain[Any]], tasks: tuple[Any, ...], app: Any) -> Signa
         sequence = tasks[0]
     whole: Signature[Any] = kind.build({"tasks": []}, app=app)
     for task in sequence:
-        whole = grown(whole, made(task, app).clone())
+        whole = extended(whole, made(task, app).clone())
     return whole

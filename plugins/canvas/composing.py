@@ -12,7 +12,7 @@ from .group import group
 if TYPE_CHECKING:
     from .signature import Signature
 
-__all__ = ["canonical", "grown", "steps_of"]
+__all__ = ["canonical", "extended", "grown", "steps_of"]
 
 
 def grown(left: Signature[Any], right: Signature[Any]) -> Signature[Any]:
@@ -30,6 +30,11 @@ def grown(left: Signature[Any], right: Signature[Any]) -> Signature[Any]:
     chord, …               a chain
     =====================  ======================================================================================
     """
+    return extended(_flat(left) if isinstance(left, chain) else left, right)
+
+
+def extended(left: Signature[Any], right: Signature[Any]) -> Signature[Any]:
+    """`grown`, for a `left` that is flat if it is a chain."""
     if isinstance(left, chain):
         return _after_chain(left, right)
     if isinstance(left, group):
@@ -46,17 +51,20 @@ def steps_of(sig: Signature[Any]) -> list[Signature[Any]]:
     return spread(sig) if isinstance(sig, chain) else [sig]
 
 
+def _flat(sig: chain[Any]) -> chain[Any]:
+    if sig.args or sig.options or sig.upcoming or any(isinstance(task, chain) for task in sig.tasks):
+        sig._take({"tasks": spread(sig)})
+    elif isinstance(sig.tasks, tuple):
+        sig.tasks = list(sig.tasks)
+    return sig
+
+
 def _after_chain(left: chain[Any], right: Signature[Any]) -> Signature[Any]:
-    tasks = left.kwargs["tasks"]
-    if left.args or left.options or left.upcoming or any(isinstance(task, chain) for task in tasks):
-        tasks = spread(left)
-    if isinstance(tasks, tuple):
-        tasks = list(tasks)
-    left._take({"tasks": tasks})
+    tasks = left.tasks
     if isinstance(right, chain):
         whole: Signature[Any] = left
         for step in spread(right):
-            whole = grown(whole, step)
+            whole = extended(whole, step)
         return whole
     right = _unrolled(right)
     if isinstance(right, group):
@@ -70,7 +78,7 @@ def _after_chain(left: chain[Any], right: Signature[Any]) -> Signature[Any]:
 
 
 def _group_after_chain(left: chain[Any], right: group[Any]) -> Signature[Any]:
-    tasks = left.kwargs["tasks"]
+    tasks = left.tasks
     if _is_nothing(right):
         return left
     if not tasks:

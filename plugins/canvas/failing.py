@@ -34,7 +34,7 @@ def upstream(
     model = recorder.make(replace(cause, retries=0, replaced=0), 0, state, error, REASON)
     if part is not None:
         model = replace(model, value=part.data, content_type=part.content_type)
-    for step in all_tasks(app, steps):
+    for step in tasks_in(whole(app, steps)):
         id = id_of(step)
         if id is None:
             continue  # nobody ever knew of it
@@ -44,10 +44,9 @@ def upstream(
         yield from recorder.effects(outcome)
 
 
-def all_tasks(app: KernelQ, steps: Iterable[Any]) -> Iterator[Any]:
-    """Every single task in some steps, those on pages included."""
-    for step in tasks_in(steps):
-        if is_page(step):
-            yield from all_tasks(app, unpaged(app, [step])[0])
-        else:
-            yield step
+def whole(app: KernelQ, steps: Iterable[Any]) -> list[Any]:
+    """The steps, those on pages included."""
+    found: list[Any] = []
+    for step in steps:
+        found += whole(app, unpaged(app, [step])[0]) if is_page(step) else [step]
+    return found

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from .contract import DONE, FAILED, Arrive, Close, Join, WorkflowStore
 from .ends import TakenOver
-from .failing import upstream
+from .failing import upstream, whole
 from .ids import derived_ids
 from .joins import Part, Record, place_of, unpack_part, unpack_record
 from .launching import Launch
@@ -127,7 +127,7 @@ def _failed(
     ops: list[Any] = []
     last = join_id
     if record.steps:
-        steps, _ = unpaged(app, record.steps)
+        steps = whole(app, record.steps)
         body = _body(steps)
         last = id_of(body) or join_id
         # Of a group that was to be the body every member fails as the member of the header did.

@@ -65,6 +65,8 @@ def after_trouble(app: KernelQ, ending: Ending) -> Caused:
         with derived_ids(f"{message.id}/error"):
             caused += error_called_back(app, message, embed.get("errbacks"))
     steps = (embed.get("chain") or [])[::-1]
+    if ending.request is not None and ending.request.is_eager:
+        return caused  # who runs it here knows what waits for it
     if message.chord is None and not steps and message.root_id is None:
         return caused
     try:

@@ -72,6 +72,8 @@ class Launch:
     def _task(self, step: Any, args: tuple[Any, ...], rest: list[Any], chord: str | None) -> None:
         name, options = step["task"], call_options(step)
         options["chord"] = chord
+        if self.reply_to is not None:
+            options["reply_to"] = self.reply_to
         if rest:
             task_id = options.setdefault("task_id", new_id())
             steps, pages = paged(self.app, task_id, rest)
@@ -81,12 +83,7 @@ class Launch:
         message = self.app.publisher.message(self.app.tasks.get(name), name, args, step["kwargs"], options)
         self.root_id = self.root_id or options.get("root_id") or message.id
         self.messages.append(
-            replace(
-                message,
-                parent_id=self.parent_id or options.get("parent_id"),
-                root_id=self.root_id,
-                reply_to=self.reply_to or message.reply_to,
-            )
+            replace(message, parent_id=self.parent_id or options.get("parent_id"), root_id=self.root_id)
         )
 
     def _join(self, group: Any, following: list[Any], chord: str | None) -> None:

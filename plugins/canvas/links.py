@@ -37,7 +37,7 @@ def called_back(app: KernelQ, request: Context, callbacks: Any, value: Any) -> l
     caused: list[Message | Effect] = []
     results: list[Any] = []
     for callback in listed(callbacks):
-        caused += _started(app, message, callback, value, results)
+        caused += _started(app, message, callback, value, results, is_eager=request.is_eager)
     if len(results) > 1:
         results = [GroupResult(new_id(), results, app=app)]
     request.children += results
@@ -94,11 +94,14 @@ def _errbacks(app: KernelQ, message: Message, request: Context | None) -> Sequen
 
 
 def _started(
-    app: KernelQ, cause: Message, plain: Any, argument: Any, results: list[Any]
-) -> list[Message | Effect]:  # fmt: skip
+    app: KernelQ, cause: Message, plain: Any, argument: Any, results: list[Any], *, is_eager: bool = False
+) -> list[Message | Effect]:
     """What calls back with `argument`, under ids that are the same however often it is asked for; appends its result."""
     sig = canonical(signature(plain, app=app), (argument,))
     if sig is None:
+        return []
+    if is_eager and sig.subtask_type is not None:
+        results.append(sig.apply())
         return []
     results.append(sig.freeze())
     # Who asked for the task is who can ask for what it leads to.

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, MutableSequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from kernelq import KernelQ
 from kernelq.errors import InvalidTaskError
 
+from .composable import Composable
 from .ids import new_id
 from .items import Item, OptionItem
 from .lazy import Lazy
-from .options import as_lists, given, with_stamps
+from .options import given, with_stamps
 from .options import listed as listed
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult, EagerResult, Task
-    from kernelq.contracts import Message
-
-    from .stamping import StampingVisitor
 
 R = TypeVar("R")
 S = TypeVar("S", bound="type[Signature[Any]]")
@@ -32,7 +30,7 @@ _ONCE_SET = frozenset({"group_id", "stamped_headers"})
 """Options that a signature keeps against those of a call."""
 
 
-class Signature(dict[str, Any], Generic[R]):
+class Signature(Composable[R]):
     """A call that was not made yet: a task's name, arguments and options.
 
     A dict with the items `task`, `args` (tuple), `kwargs`, `options`, `subtask_type` (the name of a registered type that is
@@ -253,14 +251,6 @@ class Signature(dict[str, Any], Generic[R]):
         args, kwargs, options = self._merge(args, kwargs, given(options))
         return cast("EagerResult[R]", cast(Any, self.type).apply(args, kwargs, **with_stamps(options)))
 
-    def messages(self, args: Any = None, kwargs: Any = None, **options: Any) -> list[Message]:
-        """The messages that start it, completed like a call, for who publishes them by himself.
-
-        Types of several calls override this. Every id in them must come of the option `task_id`.
-        """
-        args, kwargs, options = self._merge(args, kwargs, given(options))
-        return [self.app.publisher.message(self._task, self.task, args, kwargs, with_stamps(options))]
-
     def election(self) -> AsyncResult[R]:
         """Send it so that one worker runs it, however many call for that: those that share its id become one message."""
         return self.apply_async(task_id=self.id or new_id())
@@ -272,49 +262,6 @@ class Signature(dict[str, Any], Generic[R]):
 
     def __invert__(self) -> R:
         return self.apply_async().get()
-
-    # --- composing
-
-    def __or__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
-        """`other` after this one, completed by its value; both stay as they are."""
-        if not isinstance(other, Signature):
-            return NotImplemented
-        from .composing import grown
-
-        return cast("Signature[V]", grown(self.clone(), other.clone()))
-
-    def __ior__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
-        return self | other
-
-    def __ror__(self, other: Any) -> Any:
-        return NotImplemented
-
-    def __eq__(self, other: object) -> bool:
-        # Lists and tuples are the same here: the one becomes the other on its way.
-        return isinstance(other, Mapping) and (dict.__eq__(self, other) or as_lists(self) == as_lists(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # as a dict
-
-    # --- stamps
-
-    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **stamps: Any) -> Self:
-        """Give it, what it is made of and its links these stamps and those of `visitor`, in place; they travel with the messages.
-
-        A stamp that is there is replaced, or with `append_stamps` becomes a list, the new value first.
-        """
-        from .stamping import stamp
-
-        stamp(self, visitor, append_stamps, stamps)
-        return self
-
-    def stamp_links(self, visitor: StampingVisitor | None, append_stamps: bool = False, **stamps: Any) -> None:
-        """Stamp only what it links."""
-        from .stamping import stamp_links
-
-        stamp_links(self, visitor, append_stamps, stamps)
 
     # --- what it stands for
 

@@ -1,27 +1,14 @@
-"""Behaviours w01–w49: when a join fires, who is counted in it, and what is known of it."""
+"""Behaviours w01–w19 and w32–w49: when a join fires, who is counted in it, and what is known of it."""
 
 from __future__ import annotations
 
 from functools import partial
 
-import pytest
-from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Arrive, Close, Forget, Op, Reopen, WorkflowStore
-from msgspec import structs
+from kernelq.workflows import FAILED, FIRED, WAITING, Arrive, Close, Op, Reopen, WorkflowStore
 
 from .behaviour import requires
-from .elsewhere import eventually, soon_in_child, together
-from .workflow_bench import (
-    BRIEF,
-    ENOUGH,
-    EVERY_FIELD,
-    WorkflowBench,
-    arriving,
-    every_op,
-    fired,
-    meeting,
-    opening,
-    part_of,
-)
+from .elsewhere import soon_in_child, together
+from .workflow_bench import EVERY_FIELD, WorkflowBench, arriving, every_op, fired, meeting, opening, part_of, state_of
 
 
 class Joining(WorkflowBench):
@@ -29,10 +16,10 @@ class Joining(WorkflowBench):
 
     def test_w01_a_join_waits_until_its_last_place_is_taken(self, store: WorkflowStore) -> None:
         assert fired(store.apply([opening("j", 3), *arriving("j", 2, 0)])) == []
-        assert _state(store) == (WAITING, 2, None)
+        assert state_of(store) == (WAITING, 2, None)
 
         assert fired(store.apply(arriving("j", 1))) == ["j"]
-        assert _state(store) == (FIRED, 3, None)
+        assert state_of(store) == (FIRED, 3, None)
 
     def test_w02_every_field_of_the_message_of_a_join_survives(self, store: WorkflowStore) -> None:
         store.apply([opening("j", 1, message=EVERY_FIELD)])
@@ -64,18 +51,18 @@ class Joining(WorkflowBench):
         assert fired(store.apply([Arrive(join="j", place=0, part=b"other", failed=True)])) == []
         assert fired(store.apply([*arriving("j", 0), *arriving("j", 0)])) == []
 
-        assert _state(store) == (WAITING, 1, None)
+        assert state_of(store) == (WAITING, 1, None)
         assert store.parts("j", 0, 2) == [part_of(0), None]
 
     def test_w06_a_member_that_ends_twice_in_one_batch_counts_once(self, store: WorkflowStore) -> None:
         assert fired(store.apply([opening("j", 2), *arriving("j", 0, 0)])) == []
 
-        assert _state(store) == (WAITING, 1, None)
+        assert state_of(store) == (WAITING, 1, None)
 
     def test_w07_parts_that_come_first_are_kept_until_the_join_is_opened(self, store: WorkflowStore) -> None:
         assert fired(store.apply(arriving("j", 1))) == []
         store.apply([opening("j", 3)])
-        assert _state(store) == (WAITING, 1, None)
+        assert state_of(store) == (WAITING, 1, None)
 
         assert fired(store.apply(arriving("j", 0, 2))) == ["j"]
         assert store.parts("j", 0, 3) == [part_of(0), part_of(1), part_of(2)]
@@ -110,7 +97,7 @@ class Joining(WorkflowBench):
 
     def test_w12_a_join_of_no_places_fires_at_once(self, store: WorkflowStore) -> None:
         assert fired(store.apply([opening("j", 0)])) == ["j"]
-        assert _state(store) == (FIRED, 0, None)
+        assert state_of(store) == (FIRED, 0, None)
 
         store.apply([opening("later", None)])
         assert fired(store.apply([opening("later", 0)])) == ["later"]
@@ -121,7 +108,7 @@ class Joining(WorkflowBench):
         assert fired(store.apply(arriving("j", 1, failed=True))) == ["j"]
         assert fired(store.apply(arriving("unsized", 5, failed=True))) == ["unsized"]
 
-        assert _state(store) == (FIRED, 2, 1)
+        assert state_of(store) == (FIRED, 2, 1)
         assert store.parts("j", 0, 3) == [None, part_of(1), part_of(2)]
 
     def test_w14_a_member_that_failed_before_fires_the_join_when_it_is_opened(self, store: WorkflowStore) -> None:
@@ -129,13 +116,13 @@ class Joining(WorkflowBench):
 
         assert fired(store.apply([opening("j", 9)])) == ["j"]
 
-        assert _state(store) == (FIRED, 3, 2)
+        assert state_of(store) == (FIRED, 3, 2)
 
     def test_w15_the_failure_that_came_first_is_the_one_that_is_told(self, store: WorkflowStore) -> None:
         store.apply([opening("j", 3), *arriving("j", 2, 0, failed=True)])
         store.apply(arriving("j", 1, failed=True))
 
-        assert _state(store) == (FIRED, 3, 2)
+        assert state_of(store) == (FIRED, 3, 2)
 
     def test_w16_who_comes_after_a_join_fired_takes_a_place_and_fires_nothing(self, store: WorkflowStore) -> None:
         store.apply([opening("j", 3), *arriving("j", 0, failed=True)])
@@ -143,7 +130,7 @@ class Joining(WorkflowBench):
         assert fired(store.apply(arriving("j", 2))) == []
         assert fired(store.apply(arriving("j", 1))) == []
 
-        assert _state(store) == (FIRED, 3, 0)
+        assert state_of(store) == (FIRED, 3, 0)
 
     def test_w17_an_arrival_that_comes_again_gives_the_message_again_until_the_join_is_closed(
         self, store: WorkflowStore
@@ -162,7 +149,7 @@ class Joining(WorkflowBench):
         anew = opening("j", 3, record=b"second", message=EVERY_FIELD, afresh=True)
         assert fired(store.apply([anew, *arriving("j", 0, 2)])) == []
 
-        assert _state(store) == (WAITING, 2, None)
+        assert state_of(store) == (WAITING, 2, None)
         assert store.parts("j", 0, 3) == [part_of(0), None, part_of(2)]
         assert (found := store.join("j")) is not None
         assert (found.record, found.size) == (b"second", 3)
@@ -174,113 +161,7 @@ class Joining(WorkflowBench):
         assert fired(store.apply([opening("j", 1, afresh=True), opening("early", 1, afresh=True)])) == []
 
         assert fired(store.apply(arriving("j", 0))) == ["j"]
-        assert _state(store, "early") == (WAITING, 0, None)
-
-    @pytest.mark.parametrize("state", [DONE, FAILED])
-    def test_w20_a_closed_join_is_known_as_it_was_closed(self, store: WorkflowStore, state: str) -> None:
-        store.apply([opening("j", 2, record=b"record"), *arriving("j", 0, failed=True), Close(join="j", state=state)])
-
-        assert (found := store.join("j")) is not None
-        assert (found.state, found.record, found.size) == (state, b"record", 2)
-
-    def test_w21_a_closed_join_stays_as_it_is(self, store: WorkflowStore) -> None:
-        store.apply([opening("j", 1), *arriving("j", 0, failed=True), Close(join="j", state=FAILED, ttl=ENOUGH)])
-
-        store.apply([Close(join="j", state=DONE, ttl=0.0)])
-        assert fired(store.apply([opening("j", 1)])) == []
-
-        assert (found := store.join("j")) is not None
-        assert found.state == FAILED
-        assert store.parts("j", 0, 1) == [part_of(0)]
-
-    def test_w22_closing_what_is_unknown_does_nothing(self, store: WorkflowStore) -> None:
-        store.apply(arriving("early", 0))
-
-        assert fired(store.apply([Close(join="never-seen"), Close(join="early"), Reopen(join="never-seen")])) == []
-
-        assert store.join("never-seen") is None
-        assert fired(store.apply([opening("early", 1)])) == ["early"]
-
-    def test_w23_a_join_that_waits_may_be_closed(self, store: WorkflowStore) -> None:
-        store.apply([opening("j", 2), *arriving("j", 0), Close(join="j", state=FAILED)])
-
-        assert fired(store.apply(arriving("j", 1))) == []
-        assert (found := store.join("j")) is not None
-        assert found.state == FAILED
-
-    def test_w24_the_parts_of_a_join_that_is_done_are_dropped(self, store: WorkflowStore) -> None:
-        store.apply([opening("j", 3), *arriving("j", 0, 1), Close(join="j")])
-
-        assert fired(store.apply(arriving("j", 2, 0))) == []
-
-        assert store.parts("j", 0, 3) == [None, None, None]
-
-    def test_w25_the_parts_of_a_failed_join_are_kept_and_late_ones_too(self, store: WorkflowStore) -> None:
-        store.apply([opening("j", 3), *arriving("j", 0), *arriving("j", 1, failed=True)])
-        store.apply([Close(join="j", state=FAILED)])
-
-        assert fired(store.apply(arriving("j", 2, 0, 1))) == []
-
-        assert store.parts("j", 0, 3) == [part_of(0), part_of(1), part_of(2)]
-        assert _state(store) == (FAILED, 3, 1)
-
-    def test_w26_a_reopened_join_waits_for_its_failed_members(self, store: WorkflowStore) -> None:
-        store.apply([opening("j", 4), *arriving("j", 0), *arriving("j", 1, failed=True), Close(join="j", state=FAILED)])
-        store.apply([*arriving("j", 2), *arriving("j", 3, failed=True)])
-
-        assert fired(store.apply([Reopen(join="j")])) == []
-        assert _state(store) == (WAITING, 2, None)
-        assert store.parts("j", 0, 4) == [part_of(0), None, part_of(2), None]
-
-        assert fired(store.apply(arriving("j", 0, 1))) == []
-        assert fired(store.apply(arriving("j", 3))) == ["j"]
-        assert _state(store) == (FIRED, 4, None)
-
-    def test_w27_a_reopened_join_may_fail_again(self, store: WorkflowStore) -> None:
-        store.apply([opening("j", 2), *arriving("j", 1, failed=True), Close(join="j", state=FAILED), Reopen(join="j")])
-
-        assert fired(store.apply(arriving("j", 0, failed=True))) == ["j"]
-        assert _state(store) == (FIRED, 1, 0)
-
-    def test_w28_a_reopened_join_none_of_whose_members_had_failed_fires_when_all_are_there(
-        self, store: WorkflowStore
-    ) -> None:
-        store.apply([opening("j", 2), *arriving("j", 0, 1), Close(join="j", state=FAILED)])
-
-        assert fired(store.apply([Reopen(join="j")])) == ["j"]
-
-    def test_w29_only_a_failed_join_is_reopened(self, store: WorkflowStore) -> None:
-        store.apply([opening("waiting", 2), *arriving("waiting", 0)])
-        store.apply([opening("fired", 2), *arriving("fired", 0, failed=True)])
-        store.apply([opening("done", 1), *arriving("done", 0), Close(join="done")])
-        names = ("waiting", "fired", "done")
-        before = [store.join(name) for name in names]
-
-        assert fired(store.apply([Reopen(join=name) for name in names])) == []
-
-        assert [store.join(name) for name in names] == before
-
-    def test_w30_a_closed_join_is_forgotten_after_its_ttl(self, store: WorkflowStore) -> None:
-        for name, ttl in (("brief", BRIEF), ("long", ENOUGH), ("ever", None)):
-            closing = Close(join=name, state=FAILED, ttl=ttl)
-            store.apply([opening(name, 1), *arriving(name, 0, failed=True), closing])
-
-        assert eventually(lambda: store.join("brief") is None)
-
-        assert store.parts("brief", 0, 1) == [None]
-        assert None not in (store.join("long"), store.join("ever"))
-        assert fired(store.apply([Reopen(join="brief"), opening("brief", 1)])) == []
-        assert fired(store.apply(arriving("brief", 0))) == ["brief"]
-
-    def test_w31_a_reopened_join_is_not_forgotten(self, store: WorkflowStore) -> None:
-        closing = Close(join="j", state=FAILED, ttl=2 * BRIEF)
-        store.apply([opening("j", 2), *arriving("j", 0, failed=True), closing, Reopen(join="j")])
-        store.apply([opening("other", 0), structs.replace(closing, join="other")])
-
-        assert eventually(lambda: store.join("other") is None)
-        store.cleanup()
-
-        assert _state(store) == (WAITING, 0, None)
+        assert state_of(store, "early") == (WAITING, 0, None)
 
     def test_w32_the_parts_of_any_places_are_read_in_order(self, store: WorkflowStore) -> None:
         store.apply([opening("j", 100), *arriving("j", 3, 99, 0, 10, 9)])
@@ -303,7 +184,7 @@ class Joining(WorkflowBench):
 
         assert fired(store.apply([opening("j", size), *arriving("j", *range(size - 1, -1, -1))])) == ["j"]
 
-        assert _state(store) == (FIRED, size, None)
+        assert state_of(store) == (FIRED, size, None)
         assert store.parts("j", 0, size) == [part_of(place) for place in range(size)]
 
     def test_w35_joins_are_told_apart_in_one_batch(self, store: WorkflowStore) -> None:
@@ -324,22 +205,8 @@ class Joining(WorkflowBench):
 
         assert {each.queue for each in store.apply(batch)} == {"q", EVERY_FIELD.queue}
 
-        assert _state(store) == (FIRED, 2, None)
+        assert state_of(store) == (FIRED, 2, None)
         assert store.parts("j", 0, 2) == [part_of(0), part_of(1)]
-
-    @pytest.mark.parametrize("state", [WAITING, FIRED, DONE, FAILED])
-    def test_w43_a_forgotten_join_begins_anew_whatever_it_was(self, store: WorkflowStore, state: str) -> None:
-        size = 1 if state == FIRED else 2
-        store.apply([opening("j", size), *arriving("j", 0)])
-        if state in (DONE, FAILED):
-            store.apply([Close(join="j", state=state)])
-
-        assert fired(store.apply([Forget(join="j"), Forget(join="never-seen")])) == []
-
-        assert store.join("j") is None
-        assert store.parts("j", 0, 1) == [None]
-        assert store.overdue(fired=0, open=0) == []
-        assert fired(store.apply([opening("j", 1), *arriving("j", 0)])) == ["j"]
 
     def test_w37_many_threads_that_arrive_at_once_fire_a_join_exactly_once(self, store: WorkflowStore) -> None:
         threads, each, step = 8, 50, 7
@@ -353,7 +220,7 @@ class Joining(WorkflowBench):
         found = together([partial(arrive, thread) for thread in range(threads)])
 
         assert [join for joins in found for join in joins] == ["j"]
-        assert _state(store) == (FIRED, threads * each, None)
+        assert state_of(store) == (FIRED, threads * each, None)
 
     def test_w38_many_joins_met_in_any_order_fire_once_each(self, store: WorkflowStore) -> None:
         names, threads, rounds = [f"join {i}" for i in range(12)], 6, 4
@@ -369,7 +236,7 @@ class Joining(WorkflowBench):
         found = together([partial(arrive, thread) for thread in range(threads)])
 
         assert sorted(join for joins in found for join in joins) == sorted(names)
-        assert {_state(store, name) for name in names} == {(FIRED, size, None)}
+        assert {state_of(store, name) for name in names} == {(FIRED, size, None)}
 
     @requires("processes")
     def test_w39_processes_that_arrive_at_once_fire_a_join_exactly_once(self, store: WorkflowStore) -> None:
@@ -384,8 +251,8 @@ class Joining(WorkflowBench):
         with soon_in_child(partial(arrive, 0)), soon_in_child(partial(arrive, 1)):
             pass
 
-        assert _state(store) == (FIRED, 2 * size, None)
-        assert _state(store, "told") == (WAITING, 1, None)
+        assert state_of(store) == (FIRED, 2 * size, None)
+        assert state_of(store, "told") == (WAITING, 1, None)
 
     def test_w40_a_closed_store_opens_again_by_itself(self, store: WorkflowStore) -> None:
         store.apply(every_op("j"))
@@ -404,9 +271,3 @@ class Joining(WorkflowBench):
         assert fired(store.apply(every_op("j"))) == []
 
         assert store.join("j") == before
-
-
-def _state(store: WorkflowStore, join: str = "j") -> tuple[str, int, int | None] | None:
-    """State, places taken, and the place that failed first."""
-    found = store.join(join)
-    return (found.state, found.arrived, found.failed) if found else None

@@ -11,6 +11,7 @@ pytest.register_assert_rewrite(
             "book",
             "broker_bench",
             "broker_machine",
+            "closing",
             "dead_letters",
             "dying",
             "elsewhere",

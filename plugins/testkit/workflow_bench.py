@@ -93,6 +93,12 @@ def fired(messages: Any) -> list[str]:
     return list(dict.fromkeys(each.id.removeprefix("after ") for each in messages))
 
 
+def state_of(store: WorkflowStore, join: str = "j") -> tuple[str, int, int | None] | None:
+    """State, places taken, and the place that failed first."""
+    found = store.join(join)
+    return (found.state, found.arrived, found.failed) if found else None
+
+
 def every_op(join: str) -> list[Op]:
     """A small life of a join and of a value: opened, met, closed; kept."""
     return [*meeting(join, 1, 0), Close(join=join, ttl=ENOUGH), Keep(key=join, value=b"kept")]

@@ -6,6 +6,7 @@ from hypothesis import given
 from kernelq import KernelQ, uuid
 from kernelq.workflows import WorkflowStore
 
+from .closing import Closing
 from .joining import Joining
 from .meeting_within import MeetingWithin
 from .outlasting import Outlasting
@@ -13,7 +14,7 @@ from .workflow_bench import store_of
 from .workflow_lives import SETTINGS, Step, carry_out, look, steps, told_apart
 
 
-class WorkflowStoreSuite(Joining, Outlasting, MeetingWithin):
+class WorkflowStoreSuite(Joining, Closing, Outlasting, MeetingWithin):
     """Subclass it in a test file as ``class TestMyWorkflows(WorkflowStoreSuite)`` and say `url` or `make_url`.
 
     What else a subclass may say: `WorkflowBench`.

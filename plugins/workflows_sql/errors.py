@@ -10,7 +10,7 @@ from kernelq.contracts import BackendError, BackendUnavailable, BrokerError, Bro
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """A block whose engine errors leave it as `BackendUnavailable`, or `BackendError` if trying again is no use."""
+    """A block, or a function decorated with it, whose engine errors leave it as `BackendUnavailable`, or `BackendError` if trying again is no use."""
     try:
         yield
     except (BrokerUnavailable, BrokerFull) as error:

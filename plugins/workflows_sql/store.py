@@ -36,22 +36,24 @@ class SqlWorkflowStore(WorkflowStore):
         self._statements = statements_of(self._sql.dialect)
         self._sql.create(metadata)
 
+    @store_errors()
     def apply(self, ops: Sequence[Op]) -> Sequence[Message]:
         if not ops:
             return ()
-        with store_errors():
-            return self._sql.transact(lambda connection: self.apply_within(connection, ops))
+        return self._sql.transact(lambda connection: self.apply_within(connection, ops))
 
     def apply_within(self, handle: Any, ops: Sequence[Op]) -> Sequence[Message]:
         return Batch(ops, self.now()).carry_out(self._statements, handle)
 
+    @store_errors()
     def join(self, join: str) -> Join | None:
         columns = (joins.c[name] for name in Join.__struct_fields__)
         statement = select(*columns).where(joins.c.id == join, joins.c.state != NOT_OPENED, self._lives(joins))
-        with store_errors(), self._sql.read() as connection:
+        with self._sql.read() as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else Join(**row._mapping)
 
+    @store_errors()
     def parts(self, join: str, start: int, stop: int) -> list[bytes | None]:
         statement = select(parts.c.place, parts.c.part).where(
             parts.c.join_id == join,
@@ -59,28 +61,29 @@ class SqlWorkflowStore(WorkflowStore):
             parts.c.place < stop,
             exists().where(joins.c.id == parts.c.join_id, self._lives(joins)),
         )
-        with store_errors(), self._sql.read() as connection:
+        with self._sql.read() as connection:
             found = {place: bytes(part) for place, part in connection.execute(statement)}
         return [found.get(place) for place in range(start, stop)]
 
+    @store_errors()
     def kept(self, keys: Collection[str]) -> dict[str, bytes]:
-        names = list(keys)
+        # The clock is asked before a connection is lent: there may be only one.
+        names, statement = list(keys), select(kept.c.name, kept.c.value).where(self._lives(kept))
         found: dict[str, bytes] = {}
-        with store_errors(), self._sql.read() as connection:
+        with self._sql.read() as connection:
             for i in range(0, len(names), _CHUNK):
-                wanted = kept.c.name.in_(names[i : i + _CHUNK])
-                rows = connection.execute(select(kept.c.name, kept.c.value).where(wanted, self._lives(kept)))
+                rows = connection.execute(statement.where(kept.c.name.in_(names[i : i + _CHUNK])))
                 found.update((name, bytes(value)) for name, value in rows)
         return found
 
+    @store_errors()
     def overdue(self, *, fired: float, open: float) -> list[Message]:
-        with store_errors():
-            return self._sql.transact(lambda connection: upkeep.overdue(connection, fired, open, self.now()))
+        return self._sql.transact(lambda connection: upkeep.overdue(connection, fired, open, self.now()))
 
+    @store_errors()
     def cleanup(self) -> int:
-        return self._clean(upkeep.forget_outlived_joins, upkeep.JOINS_AT_ONCE) + self._clean(
-            upkeep.drop_outlived_values, upkeep.VALUES_AT_ONCE
-        )
+        joins_dropped = self._clean(upkeep.forget_outlived_joins, upkeep.JOINS_AT_ONCE)
+        return joins_dropped + self._clean(upkeep.drop_outlived_values, upkeep.VALUES_AT_ONCE)
 
     def close(self) -> None:
         self.engine.close()
@@ -88,8 +91,7 @@ class SqlWorkflowStore(WorkflowStore):
     def _clean(self, drop_some: Callable[[Any, float], int], limit: int) -> int:
         dropped = 0
         while True:
-            with store_errors():
-                some = self._sql.transact(lambda connection: drop_some(connection, self.now()))
+            some = self._sql.transact(lambda connection: drop_some(connection, self.now()))
             dropped += some
             if some < limit:
                 return dropped

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kernelq import KernelQ
 from kernelq.contracts import BackendError, BackendUnavailable, ImproperlyConfigured, Message
 from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Arrive, Close, Keep, Op, Open, Reopen
 from kernelq_plugins.engine_sql.engine import SqlEngine
@@ -240,6 +242,26 @@ def test_a_locked_file_is_a_store_that_is_away(store: SqlWorkflowStore, path: Pa
             use()
 
     other.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_server_that_is_away_is_a_store_that_is_away_whatever_is_asked_of_it(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"{scheme}://user@127.0.0.1:{taken.getsockname()[1]}/database"
+    with KernelQ("proj", broker=url, set_as_current=False) as app:
+        store = SqlWorkflowStore(app, url)
+        uses: list[Callable[[], object]] = [
+            lambda: store.apply([_open("j")]),
+            lambda: store.join("j"),
+            lambda: store.parts("j", 0, 1),
+            lambda: store.kept(["k"]),
+            lambda: store.overdue(fired=0.0, open=0.0),
+            store.cleanup,
+        ]
+
+        for use in uses:
+            with pytest.raises(BackendUnavailable, match="127.0.0.1"):
+                use()
 
 
 def test_a_statement_that_is_refused_is_an_error_of_the_store(store: SqlWorkflowStore, path: Path) -> None:
