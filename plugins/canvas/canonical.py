@@ -113,7 +113,7 @@ def collected(form: Signature[Any]) -> Signature[Any]:
     """A form whose value is one, as a member of a header must be: after a group at its end comes the task that collects."""
     if not _ends_in_group(form):
         return form
-    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form._app))
+    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form.own_app()))
 
 
 def last_of(form: Signature[Any]) -> Signature[Any]:
@@ -148,13 +148,17 @@ def _chain(sig: chain[Any]) -> Signature[Any] | None:
 
 def _group(sig: group[Any]) -> group[Any]:
     own = _taken(dict(sig.options), OF_LAST)
-    flat = _flat(members(sig))
-    return group.build({"tasks": Lazy(flat) if sig.is_lazy else list(flat)}, app=sig._app, options=own)
+    forms: Iterable[Signature[Any] | None] = map(formed, members(sig))
+    is_lazy = sig.is_lazy
+    if not is_lazy:
+        forms = list(forms)
+        is_lazy = any(isinstance(form, group) and form.is_lazy for form in forms)
+    flat = _flat(forms)
+    return group.build({"tasks": Lazy(flat) if is_lazy else list(flat)}, app=sig._app, options=own)
 
 
-def _flat(tasks: Iterable[Signature[Any]]) -> Iterator[Signature[Any]]:
-    for task in tasks:
-        form = formed(task)
+def _flat(forms: Iterable[Signature[Any] | None]) -> Iterator[Signature[Any]]:
+    for form in forms:
         if isinstance(form, group):
             yield from form.tasks
         elif form is not None:

@@ -29,7 +29,7 @@ class Composable(dict[str, Any], Generic[R]):
     def __ior__(self, other: Signature[V]) -> Signature[V]:  # type: ignore[override]  # not of dicts
         return cast("Signature[V]", self | other)
 
-    def __ror__(self, other: Any) -> NoReturn:  # type: ignore[override]  # not of dicts
+    def __ror__(self, other: Any) -> NoReturn:
         raise _refused(other)
 
     def __eq__(self, other: object) -> bool:

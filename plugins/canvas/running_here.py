@@ -26,7 +26,7 @@ def run_here(sig: Signature[Any], args: Any, kwargs: Any, options: Mapping[str, 
     """The results of running all of it, which are those it would have elsewhere, but ready; None of an empty chain.
 
     What follows a task that failed is not run and has failed with the same exception. With the option `throw`, or the
-    setting `task_eager_propagates`, a task's exception is raised at once.
+    setting `task_eager_propagates`, a task's exception is raised at once. Error callbacks of what is not run are not called.
     """
     how = {name: options[name] for name in OF_RUN if name in options}
     form = canonical(sig, args, kwargs, {name: value for name, value in options.items() if name not in how})
@@ -66,11 +66,7 @@ def _steps(steps: Any, args: tuple[Any, ...], how: dict[str, Any]) -> Any:
 def _chord(form: chord[Any], args: tuple[Any, ...], how: dict[str, Any]) -> Any:
     header: Any = GroupResult(form.header.id, [_run(task, args, how) for task in form.tasks], app=form.app)
     error = _error_of(header)
-    if error is None:
-        result = _run(form.body, (_value_of(header),), how)
-    else:
-        who = next(leaf for leaf in header.leaves() if leaf.state != SUCCESS)
-        result = _failed(form.body, ChordError(f"Dependency {who.id} raised {error!r}"))
+    result = _failed(form.body, error) if error is not None else _run(form.body, (_value_of(header),), how)
     place_under(result, header)
     return result
 

@@ -278,6 +278,10 @@ class Signature(Composable[R]):
         """The app it is sent by."""
         return self._app or KernelQ.current()
 
+    def own_app(self, *, draw: bool = False) -> KernelQ | None:
+        """The app it was given; None stands for the current one."""
+        return self._app
+
     @property
     def type(self) -> Task[..., R]:
         """The task; raises `NotRegistered` when there is none of that name here."""

@@ -39,6 +39,7 @@ COMPOSED: list[tuple[Make, str]] = [
     (lambda: (a() | b()) | group(b(), t()), "chain(a, b, group(b, t))"),
     (lambda: a() | group(), "chain(a, group())"),
     (lambda: (a() | b()) | group(), "chain(a, b)"),
+    (lambda: a() | group() | t(), "chain(a, t)"),
     (lambda: a() | chain(), "chain(a)"),
     (lambda: group(a(), a()) | t(), "chord([a, a], t)"),
     (lambda: group(a(), a()) | (b() | b()), "chord([a, a], chain(b, b))"),
