@@ -77,8 +77,9 @@ def stamp(sig: Signature[Any], visitor: StampingVisitor | None, append: bool, st
     else:
         stamp_links(sig, visitor, append, stamps)
         stamps = _seen("on_signature", sig, visitor, append, stamps)
-        own = {name: sig.options[name] for name in sig.options.get(NAMES) or () if name in sig.options}
-        sig.options.update(_with(stamps, own, append))
+        names = sig.options.get(NAMES) or ()
+        own = {name: sig.options[name] for name in names if name in sig.options}
+        sig.options.update(_with(stamps, {**own, NAMES: list(names)}, append))
     return sig
 
 

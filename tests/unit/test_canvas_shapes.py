@@ -119,10 +119,11 @@ def test_every_canvas_survives_json(make: Make) -> None:
 
 
 @pytest.mark.parametrize("make", [make for make, _ in COMPOSED], ids=[text for _, text in COMPOSED])
-def test_every_canvas_survives_our_serializer_pickling_and_copying(app: KernelQ, make: Make) -> None:
-    sig, serializer = make(), app.serializer("json")
+def test_every_canvas_survives_our_serializers_pickling_and_copying(app: KernelQ, make: Make) -> None:
+    sig = make()
 
-    assert signature(serializer.loads(serializer.dumps(sig))) == sig
+    for serializer in map(app.serializer, ("json", "msgpack", "yaml")):
+        assert signature(serializer.loads(serializer.dumps([a().set(link=[sig])]))[0]).options["link"] == [sig]
     assert pickle.loads(pickle.dumps(sig)) == sig
     assert copy.deepcopy(sig) == sig
     assert sig.clone() == sig

@@ -72,9 +72,17 @@ def test_a_later_stamp_takes_the_place_of_an_earlier_one_or_joins_it() -> None:
 
 
 def test_options_of_a_call_leave_stamps_alone() -> None:
-    sig = a().stamp(by="me").clone(by="you", stamped_headers=["x"], queue="q")
+    sig = a().stamp(by="me").clone(by="you", z=1, stamped_headers=["by", "x", "z"], queue="q")
 
-    assert (stamps_of(sig), sig.options["queue"]) == ({"by": "me"}, "q")
+    assert (stamps_of(sig), sig.options["queue"]) == ({"by": "me", "z": 1}, "q")
+
+
+def test_a_running_call_can_be_stamped_further(app: KernelQ) -> None:
+    sig = app.signature("a", (), stamps={"by": "me"}, stamped_headers=("by",))
+
+    (message,) = sig.stamp(z=1).messages()
+
+    assert (message.stamps, message.stamped_headers) == ({"by": "me", "z": 1}, ("z", "by"))
 
 
 @pytest.mark.parametrize(
