@@ -59,7 +59,11 @@ def formed(sig: Signature[Any]) -> Signature[Any] | None:
 
 
 def is_empty(sig: Signature[Any]) -> bool:
-    """Whether nothing is in a chain or group; of a lazy one that is not known."""
+    """Whether nothing in it is to be run; of what is lazy that is not known."""
+    if isinstance(sig, chunks):
+        return not isinstance(sig.kwargs["it"], Lazy) and not sig.kwargs["it"]
+    if isinstance(sig, chord):
+        return sig.body is not None and is_empty(sig.body) and is_empty(sig.header)
     return isinstance(sig, chain | group) and not isinstance(sig.tasks, Lazy) and all(map(is_empty, sig.tasks))
 
 

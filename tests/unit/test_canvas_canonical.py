@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kernelq import KernelQ, Signature, chain, chord, group, signature
+from kernelq import KernelQ, Signature, chain, chord, chunks, group, signature
 from kernelq_plugins.canvas.composing import canonical
 from shapes import shape
 
@@ -76,6 +76,15 @@ def test_the_form_of_a_canvas(make: Make, text: str) -> None:
     assert shape(form) == text
     assert form_of(form) == form
     assert sig == before
+
+
+@pytest.mark.parametrize(
+    "nothing", [chain(), group(), group(chain()), chord([], chain()), chunks(signature("a"), [], 2)]
+)
+def test_the_value_passes_by_what_is_empty(nothing: Any) -> None:
+    form = form_of(chain.build({"tasks": [nothing, a(2), nothing.clone(), b(2), nothing.clone()]}), 1)
+
+    assert shape(form) == "chain(a12, b2)"
 
 
 @pytest.mark.parametrize("make", [chain, lambda: chain([chain(), group(chain())]), lambda: chain([group()])])

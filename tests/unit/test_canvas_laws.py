@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernelq import chain, chord, group, signature
+from kernelq import chain, chord, chunks, group, signature
 from kernelq_plugins.canvas.composing import canonical
 
 arguments = st.lists(st.integers() | st.text(max_size=3) | st.tuples(st.integers()), max_size=2)
@@ -29,6 +29,7 @@ def wholes(parts: Any) -> Any:
         st.builds(lambda tasks, options: chain.build({"tasks": tasks}, options=options), lists, options),
         st.builds(lambda tasks, options: group(tasks, **options), lists, options),
         st.builds(chord, lists, parts),
+        st.builds(lambda task, it: chunks(task, it, 2), tasks, st.lists(st.tuples(st.integers()), max_size=3)),
         st.builds(lambda tasks: chain(tasks), lists),
         st.builds(lambda left, right: left | right, parts, parts),
     )

@@ -259,6 +259,8 @@ def test_a_type_of_ones_own_lives_through_copies_and_json() -> None:
         assert (sig["subtask_type"], type(sig.clone())) == ("pipeline", pipeline)
         assert type(signature(json.loads(json.dumps(sig)))) is pipeline
         assert type(sig | t()) is pipeline
+        assert repr(sig.stamp(by="me")) == "proj.a() | b()"
+        assert sig.tasks[0].options["by"] == "me"
     finally:
         del Signature.TYPES["pipeline"]
 
