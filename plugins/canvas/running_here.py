@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from kernelq import EagerResult, GroupResult
+from kernelq import Context, EagerResult, GroupResult
 from kernelq.contracts import FAILURE, SUCCESS
 from kernelq.exceptions import ChordError
 
-from .canonical import canonical
+from .canonical import canonical, tasks_of
 from .chain import chain
 from .chord import chord
 from .freezing import freeze, place_under
-from .group import group
+from .group import copy_of, group
+from .links import call_errbacks, is_called_here
+from .options import listed
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -26,7 +28,7 @@ def run_here(sig: Signature[Any], args: Any, kwargs: Any, options: Mapping[str, 
     """The results of running all of it, which are those it would have elsewhere, but ready; None of an empty chain.
 
     What follows a task that failed is not run and has failed with the same exception. With the option `throw`, or the
-    setting `task_eager_propagates`, a task's exception is raised at once. Error callbacks of what is not run are not called.
+    setting `task_eager_propagates`, a task's exception is raised at once.
     """
     how = {name: options[name] for name in OF_RUN if name in options}
     form = canonical(sig, args, kwargs, {name: value for name, value in options.items() if name not in how})
@@ -66,9 +68,22 @@ def _steps(steps: Any, args: tuple[Any, ...], how: dict[str, Any]) -> Any:
 def _chord(form: chord[Any], args: tuple[Any, ...], how: dict[str, Any]) -> Any:
     header: Any = GroupResult(form.header.id, [_run(task, args, how) for task in form.tasks], app=form.app)
     error = _error_of(header)
-    result = _failed(form.body, error) if error is not None else _run(form.body, (_value_of(header),), how)
+    if error is None:
+        result = _run(form.body, (_value_of(header),), how)
+    else:
+        result = _failed(form.body, error)
+        _tell(next(tasks_of(form.body)), error)
     place_under(result, header)
     return result
+
+
+def _tell(task: Signature[Any], error: BaseException) -> None:
+    """Call the error callbacks of a body that is not run."""
+    (message,) = task.messages()
+    call_errbacks(task.app, Context(message), error)
+    for errback in map(copy_of, listed(task.options.get("link_error"))):
+        if not is_called_here(errback):
+            errback.apply((message.id,))
 
 
 def _value_of(result: Any) -> Any:

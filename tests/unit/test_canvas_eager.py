@@ -100,6 +100,19 @@ def test_a_member_that_fails_fails_the_body() -> None:
         result.get()
 
 
+def test_error_callbacks_of_a_body_are_called_once_when_a_member_fails(app: KernelQ) -> None:
+    seen: list[Any] = []
+    here = app.task(name="here")(lambda request, error, traceback: seen.append((request.task, type(error))))
+    told = app.task(name="told")(seen.append)
+
+    sig = chord([fail(), fail()], ident() | xsum())
+    sig.link_error(here.s())
+    sig.link_error(told.s())
+    result = sig.apply()
+
+    assert seen == [("ident", KeyError), result.parent.id]
+
+
 def test_a_group_runs_all_of_its_members() -> None:
     result = group(a(), fail()).apply()
 
