@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from kernelq import EagerResult, GroupResult
+from kernelq import Context, EagerResult, GroupResult
 from kernelq.contracts import FAILURE, SUCCESS
 from kernelq.exceptions import ChordError
 
-from .canonical import canonical
+from .canonical import canonical, tasks_of
 from .chain import chain
 from .chord import chord
 from .freezing import freeze, place_under
-from .group import group
+from .group import copy_of, group
+from .links import call_errbacks, is_called_here
+from .options import listed
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -69,10 +71,19 @@ def _chord(form: chord[Any], args: tuple[Any, ...], how: dict[str, Any]) -> Any:
     if error is None:
         result = _run(form.body, (_value_of(header),), how)
     else:
-        who = next(leaf for leaf in header.leaves() if leaf.state != SUCCESS)
-        result = _failed(form.body, ChordError(f"Dependency {who.id} raised {error!r}"))
+        result = _failed(form.body, error)
+        _tell(next(tasks_of(form.body)), error)
     place_under(result, header)
     return result
+
+
+def _tell(task: Signature[Any], error: BaseException) -> None:
+    """Call the error callbacks of a body that is not run."""
+    (message,) = task.messages()
+    call_errbacks(task.app, Context(message), error)
+    for errback in map(copy_of, listed(task.options.get("link_error"))):
+        if not is_called_here(errback):
+            errback.apply((message.id,))
 
 
 def _value_of(result: Any) -> Any:
