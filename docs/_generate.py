@@ -32,6 +32,7 @@ from kernelq.testing import (
     behaviours,
     engines_table,
 )
+from kernelq_plugins.commands.command_line import merged
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -318,7 +319,11 @@ def _old(option: Option) -> str:
 
 def _commands_page(app: KernelQ) -> str:
     offers: list[Iterable[click.Command]] = app.plugins.hook.commands()
-    commands = sorted((command for offer in offers for command in offer), key=lambda each: each.name or "")
+    found: dict[str, click.Command] = {}
+    for command in (command for offer in offers for command in offer):
+        name = command.name or ""
+        found[name] = merged(found[name], command) if name in found else command
+    commands = [found[name] for name in sorted(found)]
     intro = "Each also takes `-A`, `--broker`, `--result-backend`, `--plugin` and `--disable-plugin`: see"
     parts = ["# Commands", GENERATED, f"{intro} [Commands](../commands.md)."]
     parts += [text for command in commands for text in _command(command, "kernelq", level=2)]

@@ -376,7 +376,7 @@ def heartbeat_sent(sender: Any) -> None:
 
 @hookspec
 def commands() -> Sequence[click.Command]:
-    """Collect: commands for ``kernelq …``; a name given twice is refused.
+    """Collect: commands for ``kernelq …``; groups of one name become one, any other name given twice is refused.
     The command line's thread. Example: ``return [flower]``"""
 
 
