@@ -9,16 +9,19 @@ from kernelq import Context, EagerResult, GroupResult
 from kernelq.contracts import FAILURE, SUCCESS
 from kernelq.exceptions import ChordError
 
-from .canonical import canonical, tasks_of
+from .canonical import canonical, last_of
 from .chain import chain
 from .chord import chord
 from .freezing import freeze, place_under
 from .group import copy_of, group
 from .links import call_errbacks, is_called_here
-from .options import listed
+from .steps import errbacks_of, steps_of
 
 if TYPE_CHECKING:
     from .signature import Signature
+
+NOBODY: Final = "eager"
+"""Who is told of the result of a message that is only shown to error callbacks."""
 
 OF_RUN: Final = ("throw", "logfile", "loglevel")
 """Options of `Task.apply` that are no options of a call."""
@@ -72,16 +75,18 @@ def _chord(form: chord[Any], args: tuple[Any, ...], how: dict[str, Any]) -> Any:
         result = _run(form.body, (_value_of(header),), how)
     else:
         result = _failed(form.body, error)
-        _tell(next(tasks_of(form.body)), error)
+        _tell(form.body, error)
     place_under(result, header)
     return result
 
 
-def _tell(task: Signature[Any], error: BaseException) -> None:
+def _tell(body: Signature[Any], error: BaseException) -> None:
     """Call the error callbacks of a body that is not run."""
-    (message,) = task.messages()
-    call_errbacks(task.app, Context(message), error)
-    for errback in map(copy_of, listed(task.options.get("link_error"))):
+    errbacks = errbacks_of(steps_of(body))
+    about = {"task_id": last_of(body).id, "link_error": errbacks, "reply_to": NOBODY}
+    message = body.app.publisher.message(None, last_of(body).task, (), {}, about)
+    call_errbacks(body.app, Context(message), error)
+    for errback in map(copy_of, errbacks):
         if not is_called_here(errback):
             errback.apply((message.id,))
 

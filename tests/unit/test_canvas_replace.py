@@ -73,18 +73,9 @@ def test_a_chain_hands_on_links_and_the_place_to_its_last_task(stand_in: Any) ->
 
     first, last = given.tasks
     assert first.options == {"root_id": "root", "link_error": [a(2)], "replaced": 1}
-    about = {name: last.options[name] for name in ("task_id", "group_id", "group_index", "chord")}
-    assert about == {"task_id": "id", "group_id": "gid", "group_index": 3, "chord": "join/3"}
+    about = {name: last.options[name] for name in ("task_id", "group_id", "group_index")}
+    assert about == {"task_id": "id", "group_id": "gid", "group_index": 3}
     assert (last.options["link"], last.options["link_error"]) == ([a(1)], [a(2)])
-
-
-def test_the_rest_of_a_chain_follows(stand_in: Any) -> None:
-    rest = [b(4), b(3)]  # the last step first, as it travels
-
-    assert stand_in(a(), chain=rest).options["chain"] == rest
-    assert shape(stand_in(a() | b(), chain=rest)) == "chain(a, b, b3, b4)"
-    assert shape(stand_in(group(a(), b()), chain=rest)) == "chain(chord([a, b], accumulate), b3, b4)"
-    assert stand_in(a() | b(), chain=rest).tasks[1].id == "id"
 
 
 @pytest.mark.parametrize("sig", [chain(), chain([group()]), a().set(chord="join/1")])

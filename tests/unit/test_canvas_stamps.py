@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kernelq import KernelQ, Signature, StampingVisitor, chain, chord, group, signature
 from kernelq_plugins.canvas.composing import canonical
+from kernelq_plugins.canvas.steps import call_options
 from shapes import shape
 
 
@@ -80,9 +81,9 @@ def test_options_of_a_call_leave_stamps_alone() -> None:
 def test_a_running_call_can_be_stamped_further(app: KernelQ) -> None:
     sig = app.signature("a", (), stamps={"by": "me"}, stamped_headers=("by",))
 
-    (message,) = sig.stamp(z=1).messages()
+    options = call_options(sig.stamp(z=1))
 
-    assert (message.stamps, message.stamped_headers) == ({"by": "me", "z": 1}, ("z", "by"))
+    assert (options["stamps"], options["stamped_headers"]) == ({"by": "me", "z": 1}, ("z", "by"))
 
 
 @pytest.mark.parametrize(
