@@ -9,7 +9,7 @@ from kernelq import Context, EagerResult, GroupResult
 from kernelq.contracts import FAILURE, SUCCESS
 from kernelq.exceptions import ChordError
 
-from .canonical import canonical, last_of
+from .canonical import canonical, tasks_of
 from .chain import chain
 from .chord import chord
 from .freezing import freeze, place_under
@@ -83,8 +83,9 @@ def _chord(form: chord[Any], args: tuple[Any, ...], how: dict[str, Any]) -> Any:
 def _tell(body: Signature[Any], error: BaseException) -> None:
     """Call the error callbacks of a body that is not run."""
     errbacks = errbacks_of(steps_of(body))
-    about = {"task_id": last_of(body).id, "link_error": errbacks, "reply_to": NOBODY}
-    message = body.app.publisher.message(None, last_of(body).task, (), {}, about)
+    first = next(tasks_of(body))
+    about = {"task_id": first.id, "link_error": errbacks, "reply_to": NOBODY}
+    message = body.app.publisher.message(None, first.task, (), {}, about)
     call_errbacks(body.app, Context(message), error)
     for errback in map(copy_of, errbacks):
         if not is_called_here(errback):
