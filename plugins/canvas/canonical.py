@@ -59,7 +59,11 @@ def formed(sig: Signature[Any]) -> Signature[Any] | None:
 
 
 def is_empty(sig: Signature[Any]) -> bool:
-    """Whether nothing is in a chain or group; of a lazy one that is not known."""
+    """Whether nothing in it is to be run; of what is lazy that is not known."""
+    if isinstance(sig, chunks):
+        return not isinstance(sig.kwargs["it"], Lazy) and not sig.kwargs["it"]
+    if isinstance(sig, chord):
+        return sig.body is not None and is_empty(sig.body) and is_empty(sig.header)
     return isinstance(sig, chain | group) and not isinstance(sig.tasks, Lazy) and all(map(is_empty, sig.tasks))
 
 
@@ -121,7 +125,7 @@ def collected(form: Signature[Any]) -> Signature[Any]:
     """A form whose value is one, as a member of a header must be: after a group at its end comes the task that collects."""
     if not _ends_in_group(form):
         return form
-    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form._app))
+    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form.own_app()))
 
 
 def last_of(form: Signature[Any]) -> Signature[Any]:
@@ -156,13 +160,17 @@ def _chain(sig: chain[Any]) -> Signature[Any] | None:
 
 def _group(sig: group[Any]) -> group[Any]:
     own = _taken(dict(sig.options), OF_LAST)
-    flat = _flat(members(sig))
-    return group.build({"tasks": Lazy(flat) if sig.is_lazy else list(flat)}, app=sig._app, options=own)
+    forms: Iterable[Signature[Any] | None] = map(formed, members(sig))
+    is_lazy = sig.is_lazy
+    if not is_lazy:
+        forms = list(forms)
+        is_lazy = any(isinstance(form, group) and form.is_lazy for form in forms)
+    flat = _flat(forms)
+    return group.build({"tasks": Lazy(flat) if is_lazy else list(flat)}, app=sig._app, options=own)
 
 
-def _flat(tasks: Iterable[Signature[Any]]) -> Iterator[Signature[Any]]:
-    for task in tasks:
-        form = formed(task)
+def _flat(forms: Iterable[Signature[Any] | None]) -> Iterator[Signature[Any]]:
+    for form in forms:
         if isinstance(form, group):
             yield from form.tasks
         elif form is not None:

@@ -270,7 +270,8 @@ class Signature(Composable[R]):
         """The app it is sent by."""
         return self._app or KernelQ.current()
 
-    def _found_app(self) -> KernelQ | None:
+    def own_app(self, *, draw: bool = False) -> KernelQ | None:
+        """The app it was given; None stands for the current one."""
         return self._app
 
     @property
@@ -301,8 +302,12 @@ class Signature(Composable[R]):
         self, args: Any, kwargs: Any, options: Mapping[str, Any] | None
     ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
         """Arguments, keywords and options of a call completed by these."""
+        options = options or {}
         kept = {*_ONCE_SET, *(self.options.get("stamped_headers") or ())} & self.options.keys() if options else ()
-        merged = {**self.options, **{name: value for name, value in (options or {}).items() if name not in kept}}
+        merged = {**self.options, **{name: value for name, value in options.items() if name not in kept}}
+        if "stamped_headers" in kept and options.get("stamped_headers"):
+            further = [name for name in options["stamped_headers"] if name in options]
+            merged["stamped_headers"] = list(dict.fromkeys((*self.options["stamped_headers"], *further)))
         if self.immutable:
             return self.args, self.kwargs, merged
         return (*(args or ()), *self.args), {**self.kwargs, **(kwargs or {})}, merged

@@ -16,7 +16,7 @@ from .ids import new_id
 from .launching import Launch
 from .plans import node_of, plan_of_chord, plan_ops
 from .steps import id_of, is_group, members_of, steps_of, tasks_in
-from .store import store_of
+from .store import required_store, store_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -74,9 +74,12 @@ class _Start:
         had_ids = any(id_of(task) for task in tasks_in(steps_of(ready)[:1]))
         result = ready.freeze()
         steps = steps_of(ready)
+        joins = list(joins_in(steps))
+        if joins:  # also those that begin later: now the caller hears of it
+            required_store(self._app, "a chord")
         launch = Launch(self._app, **_about(ready))
         if had_ids and self._store is not None:  # it may have run before, under these very ids
-            launch.ops += [Forget(join=join) for join in joins_in(steps)]
+            launch.ops += [Forget(join=join) for join in joins]
         launch.start(steps)
         self._plan(launch, result, node_of(steps))
         self._send(launch)
