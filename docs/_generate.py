@@ -29,6 +29,7 @@ from kernelq.testing import (
     BrokerFaultSuite,
     BrokerSuite,
     Column,
+    WorkflowStoreSuite,
     behaviours,
     engines_table,
 )
@@ -43,7 +44,10 @@ API = {
         "AsyncResult", "ResultSet", "GroupResult", "EagerResult", "result_from_tuple", "allow_join_result", "denied_join_result",
         "Backend",
     ),
-    "Canvas": ("Signature", "signature", "subtask", "maybe_signature"),
+    "Workflows": (
+        "Signature", "signature", "subtask", "maybe_signature", "chain", "group", "chord", "chunks", "xmap", "xstarmap",
+        "StampingVisitor",
+    ),
     "Routing": ("Queue", "Exchange", "binding", "Broadcast"),
     "Worker": ("Worker", "Blueprint", "Step", "StartStopStep", "ConsumerStep", "expired_counts"),
 }  # fmt: skip
@@ -92,6 +96,7 @@ SUITES: dict[str, tuple[type[object], str]] = {
     "Brokers, when something goes wrong": (BrokerFaultSuite, "test_faults_{}.py"),
     "Result backends": (BackendSuite, "test_{}.py"),
     "Result backends, when something goes wrong": (BackendFaultSuite, "test_faults_{}.py"),
+    "Workflow stores": (WorkflowStoreSuite, "test_{}.py"),
 }
 """Section → the suite whose behaviours it lists, and the test file in which an engine runs it."""
 
