@@ -13,9 +13,10 @@ from .ends import ADDED, TakenOver
 from .failing import upstream
 from .fan_in import give_up
 from .ids import derived, derived_ids
-from .joins import FAN_IN, Part, Record, fan_in_message, place_in, place_of
+from .joins import Part, Record, fan_in_message, place_in, place_of
 from .launching import Launch
 from .links import called_back, error_called_back
+from .names import FAN_IN
 from .pages import unpaged
 from .results import result_of
 from .steps import tasks_in

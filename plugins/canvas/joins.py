@@ -10,12 +10,10 @@ from kernelq.contracts import Message
 from msgspec.structs import replace
 
 from .ids import derived
+from .names import FAN_IN
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
-
-FAN_IN = "kernelq.chord"
-"""The task that follows a join: it calls the body with the values, or fails it."""
 
 _ROUTE = ("queue", "exchange", "routing_key", "priority")
 

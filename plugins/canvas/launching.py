@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from kernelq.contracts import Message
 from msgspec.structs import replace
 
-from .canonical import ACCUMULATE, canonical
+from .canonical import canonical
 from .contract import Op, Open
 from .ids import new_id
 from .joins import Record, fan_in_message, place_in
+from .names import ACCUMULATE
 from .pages import paged, unpaged
 from .steps import call_options, id_of, is_group, members_of, revived, steps_of, tasks_in
 from .store import required_store
