@@ -45,7 +45,7 @@ def after_success(app: KernelQ, ending: Ending) -> Caused:
             caused += called_back(app, request, callbacks, ending.value)
         if steps:
             caused += _next_step(app, request, message, steps[::-1], ending.value)
-        elif message.chord is not None:
+        elif message.chord:
             caused += _arrived(app, ending, request, message.chord)
     return caused
 
@@ -68,8 +68,8 @@ def after_trouble(app: KernelQ, ending: Ending) -> Caused:
     steps = (embed.get("chain") or [])[::-1]
     if ending.request is not None and ending.request.is_eager:
         return caused  # who runs it here knows what waits for it
-    if message.chord is None and not steps and message.root_id is None:
-        return caused
+    if message.chord is None and message.group is None and not steps:
+        return caused  # no part of a workflow
     try:
         caused += _given_up(app, ending, steps)
     except KernelQError:  # the failure itself must be stored all the same
@@ -129,7 +129,7 @@ def _given_up(app: KernelQ, ending: Ending, steps: list[Any]) -> Caused:
     caused: Caused = list(upstream(app, message, steps, state, error)) if steps else []
     if store is not None:
         ops.append(Keep(key=f"failed:{message.id}", value=pack(message), ttl=app.conf.result_expires or None))
-        if message.chord is not None:
+        if message.chord:
             join, place = place_of(message.chord)
             serializer = app.serializer(app.conf.result_serializer)
             part = Part(

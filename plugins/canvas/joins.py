@@ -15,6 +15,9 @@ from .names import FAN_IN
 if TYPE_CHECKING:
     from kernelq import KernelQ
 
+NOWHERE = ""
+"""The place of a task that is part of a workflow, and whose end no join counts."""
+
 _ROUTE = ("queue", "exchange", "routing_key", "priority")
 
 _encoder = msgspec.msgpack.Encoder()
@@ -70,7 +73,7 @@ def unpack_record(app: KernelQ, blob: bytes) -> Record:
 
 
 def place_in(join: str, place: int) -> str:
-    """The text that a member's message bears (`Message.chord`)."""
+    """The text that a member's message bears (`Message.chord`); see `NOWHERE` too."""
     return f"{join}/{place}"
 
 
