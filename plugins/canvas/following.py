@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from kernelq.contracts import FAILURE, REVOKED, Effect, Ending, Message, decode_body, describe, pack
@@ -24,8 +23,6 @@ from .store import effects, required_store, store_of
 
 if TYPE_CHECKING:
     from kernelq import Context, KernelQ
-
-log = logging.getLogger("kernelq.worker")
 
 Caused = list[Message | Effect]
 
@@ -70,12 +67,7 @@ def after_trouble(app: KernelQ, ending: Ending) -> Caused:
         return caused  # who runs it here knows what waits for it
     if message.chord is None and message.group is None and not steps:
         return caused  # no part of a workflow
-    try:
-        caused += _given_up(app, ending, steps)
-    except KernelQError:  # the failure itself must be stored all the same
-        log.exception("what waits for task %s[%s] cannot be told that it failed", message.task, message.id)
-        raise
-    return caused
+    return [*caused, *_given_up(app, ending, steps)]
 
 
 def _next_step(app: KernelQ, request: Context, message: Message, steps: list[Any], value: Any) -> Caused:
