@@ -194,6 +194,7 @@ def publish_failed(
     app: KernelQ, messages: Sequence[Message], retry_policy: Mapping[str, Any], error: BrokerError, began: float
 ) -> bool | None:
     """Decide: the broker was away or full, `began` says since when (monotonic): True once it has accepted them after all.
+    `max_retries` 0 in the policy forbids that; without True the error goes to the caller, which a wrapper sees.
     The publishing thread; nobody answers: the error goes to the caller. Example: ``spool(messages); return True``"""
 
 

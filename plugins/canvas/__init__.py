@@ -89,7 +89,7 @@ def advance(app: KernelQ, ending: Ending) -> Sequence[Message | Effect] | None:
     request = ending.request
     if request is not None and ending.state == "SUCCESS":
         embed = request.embed
-        if embed.get("callbacks") is None and embed.get("chain") is None and ending.message.chord is None:
+        if embed.get("callbacks") is None and embed.get("chain") is None and not ending.message.chord:
             return None
         from .following import after_success
 

@@ -15,11 +15,9 @@ from .chord import chord
 from .group import as_it_is, copy_of, group
 from .lazy import Lazy
 from .maps import chunks
+from .names import ACCUMULATE
 from .options import listed
 from .signature import Signature
-
-ACCUMULATE: Final = "kernelq.accumulate"
-"""The task that gives its first argument, the values of a group, as its value."""
 
 OF_LAST: Final = ("task_id", "group_id", "group_index", "chord", "chain", "replaced")
 """Options of a whole that are its last task's: by them it is known, and others wait for it."""

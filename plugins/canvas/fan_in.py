@@ -82,7 +82,7 @@ def _done(app: KernelQ, store: WorkflowStore, join_id: str, size: int, record: R
     values = _values(app, store, join_id, size)
     close = Close(join=join_id, ttl=_ttl(app))
     if not record.steps:
-        assert record.chord is not None
+        assert record.chord
         outer, place = place_of(record.chord)
         serializer = app.serializer(app.conf.result_serializer)
         part = Part(content_type=serializer.content_type, data=serializer.dumps(values), several=True)
@@ -138,7 +138,7 @@ def _failed(
             failed = replace(behalf, id=last, task=body["task"], retries=0, replaced=0)
             caused += error_called_back(app, failed, errbacks)
             call_errbacks(app, Context(failed, embed={"errbacks": errbacks}), error)
-    if record.chord is not None:
+    if record.chord:
         outer, place = place_of(record.chord)
         serializer = app.serializer(app.conf.result_serializer)
         data = serializer.dumps(describe(error))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .canonical import ACCUMULATE
+from .names import ACCUMULATE
 from .options import listed, with_stamps
 from .signature import Signature
 

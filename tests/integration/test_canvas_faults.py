@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from kernelq import KernelQ, chain, chord, group, hookimpl, uuid
 from kernelq.canvas import store_of, sweep
-from kernelq.contracts import Delivery, Executor, Message, Settler, Transition
+from kernelq.contracts import Delivery, Executor, Message, Settler, Transition, decode_body
+from kernelq.errors import KernelQError
 from kernelq.exceptions import ChordError
 from kernelq.testing import start_worker
-from kernelq.workflows import DONE, WAITING
+from kernelq.workflows import DONE, WAITING, Drop
 from notes import Notes
 from waiting import until
 
@@ -233,3 +234,18 @@ class _Lane:
 
     def mark_started(self, delivery: Delivery) -> None:
         """Nothing here dies."""
+
+
+def test_a_chain_whose_later_steps_are_lost_fails_and_says_so(app: KernelQ, tasks: Tasks) -> None:
+    result = chain(tasks.member.s(1), *(tasks.member.s() for _ in range(60)))()
+    store = store_of(app)
+    assert store is not None
+    [message] = _waiting(app, 1)
+    (page,) = [step["args"][0] for step in decode_body(app, message)[2]["chain"] if step["task"] == "kernelq.page"]
+    store.apply([Drop(key=page)])
+    app.broker.publish([message])
+
+    with start_worker(app, pool="solo"):
+        steps = [result, *result.ancestors()][::-1]
+        with pytest.raises(KernelQError, match="the later steps of this workflow .* are no longer in the store"):
+            steps[16].get(timeout=PATIENCE)
