@@ -18,6 +18,7 @@ from .maps import chunks
 from .names import ACCUMULATE
 from .options import listed
 from .signature import Signature
+from .steps import errbacks_of, steps_of
 
 OF_LAST: Final = ("task_id", "group_id", "group_index", "chord", "chain", "replaced")
 """Options of a whole that are its last task's: by them it is known, and others wait for it."""
@@ -185,11 +186,11 @@ def _chord(sig: chord[Any]) -> Signature[Any] | None:
         push(header, options=of_body, links=links, errbacks=errbacks)
         return formed(header)
     push(body, options={**options, **of_body}, links=links, errbacks=errbacks)
-    heard = listed(body.options.get("link_error"))
-    if heard and sig.app.conf.task_allow_error_cb_on_chord_header:
-        push(header, errbacks=map(as_it_is, heard))
     form = formed(body)
     assert form is not None
+    heard = errbacks_of(steps_of(form))
+    if heard and sig.app.conf.task_allow_error_cb_on_chord_header:
+        push(header, errbacks=map(as_it_is, heard))
     return _joined(_group(header), form, sig)
 
 
