@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.signals import before_task_publish
 from kernelq import KernelQ, uuid
 from kernelq.testing import start_worker
 from servers import RabbitServer
@@ -126,7 +127,15 @@ def test_a_countdown_of_a_celery_client_is_kept_by_our_worker(celery_client: Cel
 
 
 def test_a_message_of_a_celery_client_that_expired_is_revoked_by_our_worker(celery_client: Celery) -> None:
-    result = celery_client.send_task("ours.add", (1, 1), expires=-1)
+    def expire(headers: dict[str, Any], **_: Any) -> None:
+        headers["expires"] = "2020-01-01T00:00:00+00:00"
+
+    # By the option `expires` Celery gives it a time to live of none, and RabbitMQ drops what no consumer takes at once.
+    before_task_publish.connect(expire)
+    try:
+        result = celery_client.send_task("ours.add", (1, 1))
+    finally:
+        before_task_publish.disconnect(expire)
 
     with pytest.raises(Exception, match="expired"):
         result.get(timeout=PATIENCE)
