@@ -104,7 +104,8 @@ def members(sig: group[Any]) -> Iterator[Signature[Any]]:
     links, errbacks = listed(options.pop("link", None)), listed(options.pop("link_error", None))
     _taken(options, OF_LAST)
     args, kwargs = sig.args, sig.upcoming
-    for index, task in enumerate(sig.tasks):
+    tasks = sig.tasks
+    for index, task in enumerate(tasks.pass_by() if isinstance(tasks, Lazy) else tasks):
         push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
         yield task
 
@@ -149,7 +150,7 @@ def _chain(sig: chain[Any]) -> Signature[Any] | None:
 def _group(sig: group[Any]) -> group[Any]:
     own = _taken(dict(sig.options), OF_LAST)
     flat = _flat(members(sig))
-    return group.build({"tasks": Lazy(flat) if sig.is_lazy else list(flat)}, app=sig._app, options=own)
+    return group.build({"tasks": Lazy(flat, kept=0) if sig.is_lazy else list(flat)}, app=sig._app, options=own)
 
 
 def _flat(tasks: Iterable[Signature[Any]]) -> Iterator[Signature[Any]]:
@@ -182,7 +183,7 @@ def _chord(sig: chord[Any]) -> Signature[Any] | None:
 def _joined(header: group[Any], body: Signature[Any], like: Signature[Any]) -> chord[Any]:
     """The chord of a header and a body in canonical form."""
     tasks = header.tasks
-    header.tasks = tasks.map(collected) if isinstance(tasks, Lazy) else [collected(task) for task in tasks]
+    header.tasks = tasks.map(collected, kept=0) if isinstance(tasks, Lazy) else [collected(task) for task in tasks]
     kwargs = {"kwargs": {}, "header": header, "body": body}
     header_id = like.kwargs.get("header_id") if isinstance(like, chord) else None
     header_id = header_id or header.options.get("task_id")

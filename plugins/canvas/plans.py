@@ -10,14 +10,48 @@ from typing import Any
 from .contract import Keep
 from .steps import id_of, is_group, members_of, steps_of
 
+_LEVEL = 1
+"""Of the compression: the quickest, which halves ids and takes nearly all of the rest away."""
+
 
 def plan_ops(result_id: str, root_id: str | None, node: dict[str, Any], ttl: float | None) -> list[Keep]:
     """What keeps the plan of a workflow under the id of its result; it is found by that of its root too."""
     plan = {"id": result_id, "at": time.time(), "root": node}
-    kept = [Keep(key=f"plan:{result_id}", value=zlib.compress(json.dumps(plan).encode(), 1), ttl=ttl)]
+    return _kept(result_id, root_id, zlib.compress(json.dumps(plan).encode(), _LEVEL), ttl)
+
+
+def _kept(result_id: str, root_id: str | None, value: bytes, ttl: float | None) -> list[Keep]:
+    kept = [Keep(key=f"plan:{result_id}", value=value, ttl=ttl)]
     if root_id is not None and root_id != result_id:
         kept.append(Keep(key=f"plan:{root_id}", value=f">{result_id}".encode(), ttl=ttl))
     return kept
+
+
+class LongPlan:
+    """The plan of a group or chord whose members are told one after the other; it holds them as compressed text only."""
+
+    def __init__(self, result_id: str, kind: str, id: str) -> None:
+        self._result_id = result_id
+        self._compressor = zlib.compressobj(_LEVEL)
+        self._pieces: list[bytes] = []
+        self._comma = ""
+        head = {"id": result_id, "at": time.time()}
+        self._write(f'{json.dumps(head)[:-1]}, "root": {json.dumps({"kind": kind, "id": id})[:-1]}, "of": [')
+
+    def add(self, node: dict[str, Any]) -> None:
+        """The node of the next member."""
+        self._write(self._comma + json.dumps(node))
+        self._comma = ", "
+
+    def ops(self, root_id: str | None, body: dict[str, Any] | None, ttl: float | None) -> list[Keep]:
+        """What keeps it, as `plan_ops`, after the last member; `body` is the node of what follows a chord's header."""
+        self._write("]}}" if body is None else f'], "body": {json.dumps(body)}}}}}')
+        self._pieces.append(self._compressor.flush())
+        return _kept(self._result_id, root_id, b"".join(self._pieces), ttl)
+
+    def _write(self, text: str) -> None:
+        if piece := self._compressor.compress(text.encode()):
+            self._pieces.append(piece)
 
 
 def node_of(steps: list[Any]) -> dict[str, Any]:
