@@ -105,8 +105,10 @@ def members(sig: group[Any]) -> Iterator[Signature[Any]]:
     _taken(options, OF_LAST)
     args, kwargs = sig.args, sig.upcoming
     tasks = sig.tasks
+    has_more = bool(args or kwargs or options or links or errbacks)
     for index, task in enumerate(tasks.pass_by() if isinstance(tasks, Lazy) else tasks):
-        push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
+        if has_more:
+            push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
         yield task
 
 

@@ -49,15 +49,17 @@ class Lazy(Sequence[T]):
             if place < self._gone:
                 raise self._spent()
             if place - self._gone < len(self._drawn):
-                yield self._drawn[place - self._gone]
+                place += 1
+                yield self._drawn[place - 1 - self._gone]
             else:
                 for item in self._source:
                     self._keep(item)
+                    place += 1
                     yield item
-                    break
+                    if place < self._gone + len(self._drawn):
+                        break  # somebody else drew meanwhile
                 else:
                     return
-            place += 1
 
     def _keep(self, item: T) -> None:
         if self._kept is not None and (self._gone or len(self._drawn) >= self._kept):

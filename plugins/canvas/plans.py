@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from typing import Any
 
+import msgspec
+
 from .contract import Keep
 from .steps import id_of, is_group, members_of, steps_of
+
+_json = msgspec.json.encode
 
 _LEVEL = 1
 """Of the compression: the quickest, which halves ids and takes nearly all of the rest away."""
@@ -17,7 +20,7 @@ _LEVEL = 1
 def plan_ops(result_id: str, root_id: str | None, node: dict[str, Any], ttl: float | None) -> list[Keep]:
     """What keeps the plan of a workflow under the id of its result; it is found by that of its root too."""
     plan = {"id": result_id, "at": time.time(), "root": node}
-    return _kept(result_id, root_id, zlib.compress(json.dumps(plan).encode(), _LEVEL), ttl)
+    return _kept(result_id, root_id, zlib.compress(_json(plan), _LEVEL), ttl)
 
 
 def _kept(result_id: str, root_id: str | None, value: bytes, ttl: float | None) -> list[Keep]:
@@ -34,23 +37,24 @@ class LongPlan:
         self._result_id = result_id
         self._compressor = zlib.compressobj(_LEVEL)
         self._pieces: list[bytes] = []
-        self._comma = ""
+        self._comma = b""
         head = {"id": result_id, "at": time.time()}
-        self._write(f'{json.dumps(head)[:-1]}, "root": {json.dumps({"kind": kind, "id": id})[:-1]}, "of": [')
+        root = {"kind": kind, "id": id}
+        self._write(_json(head)[:-1] + b',"root":' + _json(root)[:-1] + b',"of":[')
 
     def add(self, node: dict[str, Any]) -> None:
         """The node of the next member."""
-        self._write(self._comma + json.dumps(node))
-        self._comma = ", "
+        self._write(self._comma + _json(node))
+        self._comma = b","
 
     def ops(self, root_id: str | None, body: dict[str, Any] | None, ttl: float | None) -> list[Keep]:
         """What keeps it, as `plan_ops`, after the last member; `body` is the node of what follows a chord's header."""
-        self._write("]}}" if body is None else f'], "body": {json.dumps(body)}}}}}')
+        self._write(b"]}}" if body is None else b'],"body":' + _json(body) + b"}}")
         self._pieces.append(self._compressor.flush())
         return _kept(self._result_id, root_id, b"".join(self._pieces), ttl)
 
-    def _write(self, text: str) -> None:
-        if piece := self._compressor.compress(text.encode()):
+    def _write(self, text: bytes) -> None:
+        if piece := self._compressor.compress(text):
             self._pieces.append(piece)
 
 
