@@ -93,7 +93,7 @@ class AsyncResult(Handle, Generic[R]):
 
         above = self._above() if propagate and follow_parents else []
         if self.final is None:
-            await settled([self, *above], timeout, lambda each: each is self or self._is_failure(each), self)
+            await settled([self], timeout, lambda each: True, self, above)
         if self._is_failure(self):
             await looked(above)
         return self._end(propagate, above, callback)

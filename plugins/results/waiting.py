@@ -120,8 +120,8 @@ def drain(
         return
     first, total = next(iter(waiting.values()))[0], len(waiting)
     app, step = first.app, LONGEST_WAIT if on_interval is None else (interval or INTERVAL)
-    pause = BESIDE * (1 + len(beside) // _SLICE)
-    look_at = time.monotonic() + pause if beside else math.inf
+    pauses_left = pauses_beside(beside)
+    look_at = time.monotonic() + next(pauses_left) if beside else math.inf
     with first.backend.watch(list(waiting)) as watch:
         tries = pauses(app)
         while waiting:
@@ -140,9 +140,8 @@ def drain(
                         yield result
             is_late = deadline is not None and time.monotonic() >= deadline
             if waiting and beside and (is_late or time.monotonic() >= look_at):
-                yield from _failed(beside)
-                pause *= 2
-                look_at = time.monotonic() + pause
+                yield from failed(beside)
+                look_at = time.monotonic() + next(pauses_left)
             if waiting and is_late:
                 assert timeout is not None
                 raise TimeoutError(late(about, total, len(waiting), timeout))
@@ -150,7 +149,15 @@ def drain(
                 on_interval()
 
 
-def _failed(results: Sequence[AsyncResult[Any]]) -> Iterator[AsyncResult[Any]]:
+def pauses_beside(results: Sequence[AsyncResult[Any]]) -> Iterator[float]:
+    """Seconds before each look at what is looked at beside the waiting; endless."""
+    pause = BESIDE * (1 + len(results) // _SLICE)
+    while True:
+        yield pause
+        pause *= 2
+
+
+def failed(results: Sequence[AsyncResult[Any]]) -> Iterator[AsyncResult[Any]]:
     """Those that have ended with an error by now. Of the others nothing is kept: they may be very many."""
     for start in range(0, len(results), _SLICE):
         some = {result.id: result for result in results[start : start + _SLICE]}
