@@ -29,9 +29,11 @@ from kernelq.testing import (
     BrokerFaultSuite,
     BrokerSuite,
     Column,
+    WorkflowStoreSuite,
     behaviours,
     engines_table,
 )
+from kernelq_plugins.commands.command_line import merged
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -42,7 +44,10 @@ API = {
         "AsyncResult", "ResultSet", "GroupResult", "EagerResult", "result_from_tuple", "allow_join_result", "denied_join_result",
         "Backend",
     ),
-    "Canvas": ("Signature", "signature", "subtask", "maybe_signature"),
+    "Workflows": (
+        "Signature", "signature", "subtask", "maybe_signature", "chain", "group", "chord", "chunks", "xmap", "xstarmap",
+        "StampingVisitor",
+    ),
     "Routing": ("Queue", "Exchange", "binding", "Broadcast"),
     "Worker": ("Worker", "Blueprint", "Step", "StartStopStep", "ConsumerStep", "expired_counts"),
 }  # fmt: skip
@@ -91,6 +96,7 @@ SUITES: dict[str, tuple[type[object], str]] = {
     "Brokers, when something goes wrong": (BrokerFaultSuite, "test_faults_{}.py"),
     "Result backends": (BackendSuite, "test_{}.py"),
     "Result backends, when something goes wrong": (BackendFaultSuite, "test_faults_{}.py"),
+    "Workflow stores": (WorkflowStoreSuite, "test_{}.py"),
 }
 """Section → the suite whose behaviours it lists, and the test file in which an engine runs it."""
 
@@ -318,7 +324,11 @@ def _old(option: Option) -> str:
 
 def _commands_page(app: KernelQ) -> str:
     offers: list[Iterable[click.Command]] = app.plugins.hook.commands()
-    commands = sorted((command for offer in offers for command in offer), key=lambda each: each.name or "")
+    found: dict[str, click.Command] = {}
+    for command in (command for offer in offers for command in offer):
+        name = command.name or ""
+        found[name] = merged(found[name], command) if name in found else command
+    commands = [found[name] for name in sorted(found)]
     intro = "Each also takes `-A`, `--broker`, `--result-backend`, `--plugin` and `--disable-plugin`: see"
     parts = ["# Commands", GENERATED, f"{intro} [Commands](../commands.md)."]
     parts += [text for command in commands for text in _command(command, "kernelq", level=2)]

@@ -194,6 +194,7 @@ def publish_failed(
     app: KernelQ, messages: Sequence[Message], retry_policy: Mapping[str, Any], error: BrokerError, began: float
 ) -> bool | None:
     """Decide: the broker was away or full, `began` says since when (monotonic): True once it has accepted them after all.
+    `max_retries` 0 in the policy forbids that; without True the error goes to the caller, which a wrapper sees.
     The publishing thread; nobody answers: the error goes to the caller. Example: ``spool(messages); return True``"""
 
 
@@ -376,7 +377,7 @@ def heartbeat_sent(sender: Any) -> None:
 
 @hookspec
 def commands() -> Sequence[click.Command]:
-    """Collect: commands for ``kernelq …``; a name given twice is refused.
+    """Collect: commands for ``kernelq …``; groups of one name become one, any other name given twice is refused.
     The command line's thread. Example: ``return [flower]``"""
 
 

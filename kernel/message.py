@@ -45,7 +45,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     group: str | None = None
     group_index: int | None = None
     chord: str | None = None
-    """``<id of a join>/<place>``: where the canvas counts the end of this task."""
+    """``<id of a join>/<place>``: where the canvas counts the end of this task; "": nowhere, but it is in a workflow."""
     timelimit: tuple[float | None, float | None] | None = None
     """(hard, soft) in seconds; None takes the task's own."""
     ignore_result: bool | None = None

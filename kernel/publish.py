@@ -186,7 +186,7 @@ class Publisher:
                 known.broker.publish(messages)
             except (BrokerUnavailable, BrokerFull) as error:
                 if isinstance(error, BrokerRefused) or not (known.is_retried if retry is None else retry):
-                    raise
+                    policy = {**policy, "max_retries": 0}
                 about = {"messages": messages, "retry_policy": policy, "error": error, "began": began}
                 if not plugins.hook.publish_failed(app=self.app, **about):
                     raise

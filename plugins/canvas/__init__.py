@@ -27,7 +27,7 @@ time, and members of a group hold nothing of what follows it.
 
 An error callback whose function takes several arguments, is registered where the task ran and is not bound (``bind=True``,
 or of a class), is called there as ``errback(request, exc, traceback)`` after the failure is stored (that of a chord's
-body: before, so that it is never left out); what it raises is logged. Every other one is a task, called with the id of
+body: before, so that it is never left out; of another task it is when its process dies just then); what it raises is logged. Every other one is a task, called with the id of
 the task that failed. Neither is called for a retry, nor for a task that was revoked or expired.
 
 Parts: the values (`signature`, `chain`, `group`, `chord`, `maps`), what ``|`` makes of them (`composing`), the form they are
@@ -89,7 +89,7 @@ def advance(app: KernelQ, ending: Ending) -> Sequence[Message | Effect] | None:
     request = ending.request
     if request is not None and ending.state == "SUCCESS":
         embed = request.embed
-        if embed.get("callbacks") is None and embed.get("chain") is None and ending.message.chord is None:
+        if embed.get("callbacks") is None and embed.get("chain") is None and not ending.message.chord:
             return None
         from .following import after_success
 

@@ -7,10 +7,7 @@ from typing import Any
 from kernelq import Context, KernelQ
 from kernelq.contracts import BackendUnavailable
 
-from .canonical import ACCUMULATE
-from .fan_in import fan_in
-from .joins import FAN_IN
-from .maps import run_map, run_starmap
+from .names import ACCUMULATE, FAN_IN
 
 AGAIN_AFTER = 5.0
 """Seconds until a join is looked at again whose store was away."""
@@ -23,6 +20,8 @@ def register(app: KernelQ) -> None:
     @app.task(name=FAN_IN, bind=True, ignore_result=True, **options)
     def chord(self: Any, join: str) -> None:
         """Call the body of a chord whose members have ended."""
+        from .fan_in import fan_in  # here and below: a client registers these tasks, and never runs them
+
         request: Context = self.request
         assert request.message is not None
         try:
@@ -42,9 +41,13 @@ def register(app: KernelQ) -> None:
         @app.task(name=f"{prefix}.map", **options)
         def xmap(task: Any, it: Any) -> list[Any]:
             """Run a task for each item, one after the other."""
+            from .maps import run_map
+
             return run_map(app, task, it)
 
         @app.task(name=f"{prefix}.starmap", **options)
         def xstarmap(task: Any, it: Any) -> list[Any]:
             """Run a task for each item, which holds its arguments, one after the other."""
+            from .maps import run_starmap
+
             return run_starmap(app, task, it)

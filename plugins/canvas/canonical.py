@@ -15,11 +15,10 @@ from .chord import chord
 from .group import as_it_is, copy_of, group
 from .lazy import Lazy
 from .maps import chunks
+from .names import ACCUMULATE
 from .options import listed
 from .signature import Signature
-
-ACCUMULATE: Final = "kernelq.accumulate"
-"""The task that gives its first argument, the values of a group, as its value."""
+from .steps import errbacks_of, steps_of
 
 OF_LAST: Final = ("task_id", "group_id", "group_index", "chord", "chain", "replaced")
 """Options of a whole that are its last task's: by them it is known, and others wait for it."""
@@ -59,7 +58,11 @@ def formed(sig: Signature[Any]) -> Signature[Any] | None:
 
 
 def is_empty(sig: Signature[Any]) -> bool:
-    """Whether nothing is in a chain or group; of a lazy one that is not known."""
+    """Whether nothing in it is to be run; of what is lazy that is not known."""
+    if isinstance(sig, chunks):
+        return not isinstance(sig.kwargs["it"], Lazy) and not sig.kwargs["it"]
+    if isinstance(sig, chord):
+        return sig.body is not None and is_empty(sig.body) and is_empty(sig.header)
     return isinstance(sig, chain | group) and not isinstance(sig.tasks, Lazy) and all(map(is_empty, sig.tasks))
 
 
@@ -76,7 +79,14 @@ def push(
     sig.args, sig.kwargs, sig.options = sig._merge(args, kwargs, options)
     for name, given in (("link", links), ("link_error", errbacks)):
         for link in given:
-            sig.append_to_list_option(name, copy_of(link))
+            _bearer(sig).append_to_list_option(name, copy_of(link))
+
+
+def _bearer(sig: Signature[Any]) -> Signature[Any]:
+    """Who bears the links of a part: a chord's body, for what follows the chord will be a longer body of it."""
+    while isinstance(sig, chord) and sig.body is not None:
+        sig = sig.body
+    return sig
 
 
 def spread(sig: chain[Any], *, keep_empty: bool = True) -> list[Signature[Any]]:
@@ -94,7 +104,8 @@ def spread(sig: chain[Any], *, keep_empty: bool = True) -> list[Signature[Any]]:
     push(steps[0], sig.args, sig.upcoming, options)
     push(steps[-1], options=of_last, links=links)
     for step in steps:
-        push(step, errbacks=errbacks)
+        if step is steps[-1] or not isinstance(step, group):  # else it becomes a header
+            push(step, errbacks=errbacks)
     return steps
 
 
@@ -116,7 +127,7 @@ def collected(form: Signature[Any]) -> Signature[Any]:
     """A form whose value is one, as a member of a header must be: after a group at its end comes the task that collects."""
     if not _ends_in_group(form):
         return form
-    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form._app))
+    return _followed(form, Signature(ACCUMULATE, kwargs={"index": 0}, app=form.own_app()))
 
 
 def last_of(form: Signature[Any]) -> Signature[Any]:
@@ -151,15 +162,19 @@ def _chain(sig: chain[Any]) -> Signature[Any] | None:
 
 def _group(sig: group[Any]) -> group[Any]:
     own = _taken(dict(sig.options), OF_LAST)
-    flat = _flat(members(sig))
-    return group.build({"tasks": Lazy(flat, kept=0) if sig.is_lazy else list(flat)}, app=sig._app, options=own)
+    forms: Iterable[Signature[Any] | None] = map(formed, members(sig))
+    is_lazy = sig.is_lazy
+    if not is_lazy:
+        forms = list(forms)
+        is_lazy = any(isinstance(form, group) and form.is_lazy for form in forms)
+    flat = _flat(forms)
+    return group.build({"tasks": Lazy(flat, kept=0) if is_lazy else list(flat)}, app=sig._app, options=own)
 
 
-def _flat(tasks: Iterable[Signature[Any]]) -> Iterator[Signature[Any]]:
-    for task in tasks:
-        form = formed(task)
+def _flat(forms: Iterable[Signature[Any] | None]) -> Iterator[Signature[Any]]:
+    for form in forms:
         if isinstance(form, group):
-            yield from form.tasks
+            yield from form.tasks.pass_by() if isinstance(form.tasks, Lazy) else form.tasks
         elif form is not None:
             yield form
 
@@ -174,11 +189,11 @@ def _chord(sig: chord[Any]) -> Signature[Any] | None:
         push(header, options=of_body, links=links, errbacks=errbacks)
         return formed(header)
     push(body, options={**options, **of_body}, links=links, errbacks=errbacks)
-    heard = listed(body.options.get("link_error"))
-    if heard and sig.app.conf.task_allow_error_cb_on_chord_header:
-        push(header, errbacks=map(as_it_is, heard))
     form = formed(body)
     assert form is not None
+    heard = errbacks_of(steps_of(form))
+    if heard and sig.app.conf.task_allow_error_cb_on_chord_header:
+        push(header, errbacks=map(as_it_is, heard))
     return _joined(_group(header), form, sig)
 
 

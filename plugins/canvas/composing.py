@@ -69,6 +69,8 @@ def _after_chain(left: chain[Any], right: Signature[Any]) -> Signature[Any]:
     right = _unrolled(right)
     if isinstance(right, group):
         return _group_after_chain(left, right)
+    if tasks and _is_nothing(tasks[-1]):
+        tasks.pop()  # an empty group after something: the value passes by
     last = tasks[-1] if tasks else None
     if isinstance(last, group) or (isinstance(last, chord) and not isinstance(right, chord)):
         tasks[-1] = grown(last, right)

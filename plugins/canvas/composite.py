@@ -63,15 +63,19 @@ class Composite(Signature[R]):
     @property
     def app(self) -> KernelQ:
         """The app it is sent by: its own, or the one of the first part that has one."""
-        return self._found_app() or KernelQ.current()
+        return self.own_app(draw=True) or KernelQ.current()
 
-    def _found_app(self) -> KernelQ | None:
-        return self._app or next(filter(None, (part._found_app() for part in self._parts())), None)
-
-    def _parts(self) -> Iterator[Signature[Any]]:
+    def own_app(self, *, draw: bool = False) -> KernelQ | None:
+        """The app it was given, or a part was; with `draw` lazy parts are asked too."""
+        if self._app is not None:
+            return self._app
         for name in reversed(self.PARTS):  # the body before the header, which may be lazy
-            part = self.kwargs.get(name)
-            yield from (part,) if isinstance(part, Signature) else part or ()
+            value = self.kwargs.get(name)
+            parts = (value,) if isinstance(value, Signature) else value or () if draw or type(value) is not Lazy else ()
+            found = next((app for part in parts if (app := part.own_app(draw=draw)) is not None), None)
+            if found is not None:
+                return found
+        return None
 
     # --- plain data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,13 @@ from kernelq.contracts import Effect, Message, Recorder, StashKey
 from msgspec.structs import replace
 
 from .joins import Part
-from .pages import is_page, unpaged
+from .pages import PageLost, is_page, unpaged
 from .steps import id_of, tasks_in
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
+
+log = logging.getLogger("kernelq.worker")
 
 REASON = "upstream"
 """The reason of an outcome whose task never ran; its error is that of the task before it that did not succeed."""
@@ -34,7 +37,7 @@ def upstream(
     model = recorder.make(replace(cause, retries=0, replaced=0), 0, state, error, REASON)
     if part is not None:
         model = replace(model, value=part.data, content_type=part.content_type)
-    for step in all_tasks(app, steps):
+    for step in tasks_in(whole(app, steps)):
         id = id_of(step)
         if id is None:
             continue  # nobody ever knew of it
@@ -44,10 +47,15 @@ def upstream(
         yield from recorder.effects(outcome)
 
 
-def all_tasks(app: KernelQ, steps: Iterable[Any]) -> Iterator[Any]:
-    """Every single task in some steps, those on pages included."""
-    for step in tasks_in(steps):
-        if is_page(step):
-            yield from all_tasks(app, unpaged(app, [step])[0])
-        else:
-            yield step
+def whole(app: KernelQ, steps: Iterable[Any]) -> list[Any]:
+    """The steps, those on pages included; what was on a page that is lost is left out, for the failure itself must be stored."""
+    found: list[Any] = []
+    for step in steps:
+        if not is_page(step):
+            found.append(step)
+            continue
+        try:
+            found += whole(app, unpaged(app, [step])[0])
+        except PageLost as error:
+            log.error("nobody is told that a workflow failed before its later steps: %s", error)
+    return found

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from .contract import DONE, FAILED, Arrive, Close, Join, WorkflowStore
 from .ends import TakenOver
-from .failing import upstream
+from .failing import upstream, whole
 from .ids import derived_ids
 from .joins import Part, Record, place_of, unpack_part, unpack_record
 from .launching import Launch
@@ -82,7 +82,7 @@ def _done(app: KernelQ, store: WorkflowStore, join_id: str, size: int, record: R
     values = _values(app, store, join_id, size)
     close = Close(join=join_id, ttl=_ttl(app))
     if not record.steps:
-        assert record.chord is not None
+        assert record.chord
         outer, place = place_of(record.chord)
         serializer = app.serializer(app.conf.result_serializer)
         part = Part(content_type=serializer.content_type, data=serializer.dumps(values), several=True)
@@ -127,7 +127,7 @@ def _failed(
     ops: list[Any] = []
     last = join_id
     if record.steps:
-        steps, _ = unpaged(app, record.steps)
+        steps = whole(app, record.steps)
         body = _body(steps)
         last = id_of(body) or join_id
         # Of a group that was to be the body every member fails as the member of the header did.
@@ -138,7 +138,7 @@ def _failed(
             failed = replace(behalf, id=last, task=body["task"], retries=0, replaced=0)
             caused += error_called_back(app, failed, errbacks)
             call_errbacks(app, Context(failed, embed={"errbacks": errbacks}), error)
-    if record.chord is not None:
+    if record.chord:
         outer, place = place_of(record.chord)
         serializer = app.serializer(app.conf.result_serializer)
         data = serializer.dumps(describe(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from kernelq.contracts import FAILURE, REVOKED, Effect, Ending, Message, decode_body, describe, pack
@@ -13,9 +12,10 @@ from .ends import ADDED, TakenOver
 from .failing import upstream
 from .fan_in import give_up
 from .ids import derived, derived_ids
-from .joins import FAN_IN, Part, Record, fan_in_message, place_in, place_of
+from .joins import Part, Record, fan_in_message, place_in, place_of
 from .launching import Launch
 from .links import called_back, error_called_back
+from .names import FAN_IN
 from .pages import unpaged
 from .results import result_of
 from .steps import tasks_in
@@ -23,8 +23,6 @@ from .store import effects, required_store, store_of
 
 if TYPE_CHECKING:
     from kernelq import Context, KernelQ
-
-log = logging.getLogger("kernelq.worker")
 
 Caused = list[Message | Effect]
 
@@ -44,7 +42,7 @@ def after_success(app: KernelQ, ending: Ending) -> Caused:
             caused += called_back(app, request, callbacks, ending.value)
         if steps:
             caused += _next_step(app, request, message, steps[::-1], ending.value)
-        elif message.chord is not None:
+        elif message.chord:
             caused += _arrived(app, ending, request, message.chord)
     return caused
 
@@ -67,14 +65,9 @@ def after_trouble(app: KernelQ, ending: Ending) -> Caused:
     steps = (embed.get("chain") or [])[::-1]
     if ending.request is not None and ending.request.is_eager:
         return caused  # who runs it here knows what waits for it
-    if message.chord is None and not steps and message.root_id is None:
-        return caused
-    try:
-        caused += _given_up(app, ending, steps)
-    except KernelQError:  # the failure itself must be stored all the same
-        log.exception("what waits for task %s[%s] cannot be told that it failed", message.task, message.id)
-        raise
-    return caused
+    if message.chord is None and message.group is None and not steps:
+        return caused  # no part of a workflow
+    return [*caused, *_given_up(app, ending, steps)]
 
 
 def _next_step(app: KernelQ, request: Context, message: Message, steps: list[Any], value: Any) -> Caused:
@@ -128,7 +121,7 @@ def _given_up(app: KernelQ, ending: Ending, steps: list[Any]) -> Caused:
     caused: Caused = list(upstream(app, message, steps, state, error)) if steps else []
     if store is not None:
         ops.append(Keep(key=f"failed:{message.id}", value=pack(message), ttl=app.conf.result_expires or None))
-        if message.chord is not None:
+        if message.chord:
             join, place = place_of(message.chord)
             serializer = app.serializer(app.conf.result_serializer)
             part = Part(

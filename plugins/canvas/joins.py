@@ -10,12 +10,13 @@ from kernelq.contracts import Message
 from msgspec.structs import replace
 
 from .ids import derived
+from .names import FAN_IN
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
 
-FAN_IN = "kernelq.chord"
-"""The task that follows a join: it calls the body with the values, or fails it."""
+NOWHERE = ""
+"""The place of a task that is part of a workflow, and whose end no join counts."""
 
 _ROUTE = ("queue", "exchange", "routing_key", "priority")
 
@@ -72,7 +73,7 @@ def unpack_record(app: KernelQ, blob: bytes) -> Record:
 
 
 def place_in(join: str, place: int) -> str:
-    """The text that a member's message bears (`Message.chord`)."""
+    """The text that a member's message bears (`Message.chord`); see `NOWHERE` too."""
     return f"{join}/{place}"
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from kernelq.contracts import Message
 from msgspec.structs import replace
 
-from .canonical import ACCUMULATE, canonical
+from .canonical import canonical
 from .contract import Op, Open
 from .ids import new_id
-from .joins import Record, fan_in_message, place_in
+from .joins import NOWHERE, Record, fan_in_message, place_in
+from .names import ACCUMULATE
 from .pages import paged, unpaged
 from .steps import call_options, id_of, is_group, members_of, revived, steps_of, tasks_in
 from .store import required_store
@@ -71,7 +72,7 @@ class Launch:
 
     def _task(self, step: Any, args: tuple[Any, ...], rest: list[Any], chord: str | None) -> None:
         name, options = step["task"], call_options(step)
-        options["chord"] = chord
+        options["chord"] = NOWHERE if chord is None and rest else chord
         if self.reply_to is not None:
             options["reply_to"] = self.reply_to
         if rest:
@@ -94,7 +95,7 @@ class Launch:
         about = {"parent_id": self.parent_id, "root_id": self.root_id, "reply_to": self.reply_to}
         steps, pages = paged(self.app, join, following)
         self.ops += read + pages
-        record = Record(steps=steps, chord=chord, **about).pack(self.app)
+        record = Record(steps=steps, chord=chord or NOWHERE, **about).pack(self.app)
         message = fan_in_message(self.app, join, next(iter(tasks_in(following)), None), about)
         if self._flush is not None:
             # Its size is known when all its members are; till then nobody is to think that it has none.

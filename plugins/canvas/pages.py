@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from kernelq.errors import TaskError
 
+from . import names
 from .contract import Keep, Op
 from .ids import derived
 from .steps import tasks_in
@@ -23,9 +24,6 @@ PAGE = 16
 """Tasks on a page, if they are not all in one group."""
 FEW = 2 * PAGE
 """Tasks that travel whole: a page more would cost more than it saves."""
-
-PAGE_TASK = "kernelq.page"
-"""Stands in the place of the steps that are on a page; its argument is the key they are kept under."""
 
 
 class PageLost(TaskError):
@@ -58,7 +56,7 @@ def paged(app: KernelQ, cause: str, steps: list[Any]) -> tuple[list[Any], list[O
 
 def is_page(step: Any) -> bool:
     """Whether a step stands for a page."""
-    return bool(step["task"] == PAGE_TASK)
+    return bool(step["task"] == names.PAGE)
 
 
 def unpaged(app: KernelQ, steps: list[Any]) -> tuple[list[Any], list[Op]]:
@@ -97,4 +95,4 @@ def _cut(steps: list[Any], weights: list[int]) -> list[list[Any]]:
 
 
 def _reference(key: str) -> dict[str, Any]:
-    return {"task": PAGE_TASK, "args": [key], "kwargs": {}, "options": {}, "subtask_type": None, "immutable": True}
+    return {"task": names.PAGE, "args": [key], "kwargs": {}, "options": {}, "subtask_type": None, "immutable": True}

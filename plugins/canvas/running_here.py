@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from kernelq import EagerResult, GroupResult
+from kernelq import Context, EagerResult, GroupResult
 from kernelq.contracts import FAILURE, SUCCESS
 from kernelq.exceptions import ChordError
 
-from .canonical import canonical
+from .canonical import canonical, tasks_of
 from .chain import chain
 from .chord import chord
 from .freezing import freeze, place_under
-from .group import group
+from .group import copy_of, group
+from .links import call_errbacks, is_called_here
+from .steps import errbacks_of, steps_of
 
 if TYPE_CHECKING:
     from .signature import Signature
+
+NOBODY: Final = "eager"
+"""Who is told of the result of a message that is only shown to error callbacks."""
 
 OF_RUN: Final = ("throw", "logfile", "loglevel")
 """Options of `Task.apply` that are no options of a call."""
@@ -69,10 +74,22 @@ def _chord(form: chord[Any], args: tuple[Any, ...], how: dict[str, Any]) -> Any:
     if error is None:
         result = _run(form.body, (_value_of(header),), how)
     else:
-        who = next(leaf for leaf in header.leaves() if leaf.state != SUCCESS)
-        result = _failed(form.body, ChordError(f"Dependency {who.id} raised {error!r}"))
+        result = _failed(form.body, error)
+        _tell(form.body, error)
     place_under(result, header)
     return result
+
+
+def _tell(body: Signature[Any], error: BaseException) -> None:
+    """Call the error callbacks of a body that is not run."""
+    errbacks = errbacks_of(steps_of(body))
+    first = next(tasks_of(body))
+    about = {"task_id": first.id, "link_error": errbacks, "reply_to": NOBODY}
+    message = body.app.publisher.message(None, first.task, (), {}, about)
+    call_errbacks(body.app, Context(message), error)
+    for errback in map(copy_of, errbacks):
+        if not is_called_here(errback):
+            errback.apply((message.id,))
 
 
 def _value_of(result: Any) -> Any:

@@ -278,7 +278,8 @@ class Signature(Composable[R]):
         """The app it is sent by."""
         return self._app or KernelQ.current()
 
-    def _found_app(self) -> KernelQ | None:
+    def own_app(self, *, draw: bool = False) -> KernelQ | None:
+        """The app it was given; None stands for the current one."""
         return self._app
 
     @property
@@ -310,10 +311,14 @@ class Signature(Composable[R]):
         self, args: Any, kwargs: Any, options: Mapping[str, Any] | None
     ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
         """Arguments, keywords and options of a call completed by these."""
-        own_args, own_kwargs, merged = self["args"], self["kwargs"], dict(self["options"])
+        own_args, own_kwargs, own = self["args"], self["kwargs"], self["options"]
+        merged = dict(own)
         if options:
-            kept = {*_ONCE_SET, *(merged.get("stamped_headers") or ())} & merged.keys()
+            kept = {*_ONCE_SET, *(own.get("stamped_headers") or ())} & own.keys()
             merged |= {name: value for name, value in options.items() if name not in kept}
+            if "stamped_headers" in kept and options.get("stamped_headers"):
+                further = [name for name in options["stamped_headers"] if name in options]
+                merged["stamped_headers"] = list(dict.fromkeys((*own["stamped_headers"], *further)))
         if self["immutable"]:
             return own_args, own_kwargs, merged
         return (*(args or ()), *own_args), {**own_kwargs, **(kwargs or {})}, merged

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from .chain import chain
+from .chord import chord
+from .group import group
 from .lazy import Lazy
 from .options import listed
 from .signature import LINKS, Signature, revived
@@ -65,20 +68,21 @@ class StampingVisitor(ABC):
 
 def stamp(sig: Signature[Any], visitor: StampingVisitor | None, append: bool, stamps: Stamps) -> Any:
     """Stamp a signature, what it is made of, and its links, in place."""
-    kind = sig.subtask_type
-    if kind in ("chain", "group"):
+    if isinstance(sig, chain | group):
+        kind = "chain" if isinstance(sig, chain) else "group"
         stamps = _seen(f"on_{kind}_start", sig, visitor, append, stamps)
         stamp_links(sig, visitor, append, stamps)
-        sig.kwargs["tasks"] = _each(sig.kwargs["tasks"], visitor, append, stamps)
+        sig.tasks = _each(sig.tasks, visitor, append, stamps)
         if visitor is not None:
             getattr(visitor, f"on_{kind}_end")(sig, **stamps)
-    elif kind == "chord":
+    elif isinstance(sig, chord):
         _stamp_chord(sig, visitor, append, stamps)
     else:
         stamp_links(sig, visitor, append, stamps)
         stamps = _seen("on_signature", sig, visitor, append, stamps)
-        own = {name: sig.options[name] for name in sig.options.get(NAMES) or () if name in sig.options}
-        sig.options.update(_with(stamps, own, append))
+        names = sig.options.get(NAMES) or ()
+        own = {name: sig.options[name] for name in names if name in sig.options}
+        sig.options.update(_with(stamps, {**own, NAMES: list(names)}, append))
     return sig
 
 

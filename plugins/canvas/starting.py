@@ -17,7 +17,7 @@ from .launching import Launch
 from .lazy import Lazy
 from .plans import LongPlan, node_of, plan_ops
 from .steps import id_of, is_group, members_of, steps_of, tasks_in
-from .store import store_of
+from .store import required_store, store_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -76,9 +76,12 @@ class _Start:
         had_ids = any(id_of(task) for task in tasks_in(steps_of(ready)[:1]))
         result = ready.freeze()
         steps = steps_of(ready)
+        joins = list(joins_in(steps))
+        if joins:  # also those that begin later: now the caller hears of it
+            required_store(self._app, "a chord")
         launch = Launch(self._app, **_about(ready))
         if had_ids and self._store is not None:  # it may have run before, under these very ids
-            launch.ops += [Forget(join=join) for join in joins_in(steps)]
+            launch.ops += [Forget(join=join) for join in joins]
         launch.start(steps)
         if self._store is not None:
             launch.ops += plan_ops(result.id, launch.root_id, node_of(steps), self._ttl)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .names import ACCUMULATE
 from .options import listed, with_stamps
 from .signature import Signature
 
@@ -70,13 +71,15 @@ def tasks_in(steps: Iterable[Any]) -> Iterator[Any]:
 def errbacks_of(steps: list[Any]) -> list[Any]:
     """The error callbacks of what was to be called with the values of a join: each one once.
 
-    They stand on the first task; where that is a header, on the body that follows it; in a group on its members.
+    They stand on the first task, in a group on its members. A group that is followed by something may be the header of a
+    chord, whose own stand on its body; or all of the body, and its own on every member.
     """
     first, *rest = steps
     if is_group(first):
-        if rest:
-            return errbacks_of(rest)
-        found = [each for member in members_of(first) for each in errbacks_of(steps_of(member))]
+        of_members = [errbacks_of(steps_of(member)) for member in members_of(first)]
+        found = [each for errbacks in of_members for each in errbacks]
+        if rest and rest[0]["task"] != ACCUMULATE:
+            found = [each for each in found if all(each in errbacks for errbacks in of_members)] + errbacks_of(rest)
         return [each for index, each in enumerate(found) if each not in found[:index]]
     return listed(first["options"].get("link_error"))
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .chain import chain
+from .chord import chord
+from .group import group
 from .lazy import Lazy
 from .signature import Signature
 
@@ -19,14 +22,14 @@ def _text(sig: Any, seen: set[str], arguments: Callable[[], str] | None = None) 
     if sig.subtask_type is None and sig.task not in Signature.OF_TASK:
         return _call(sig, seen, arguments)
     tasks = sig.kwargs.get("tasks")
-    if sig.subtask_type == "chain" and tasks:
+    if isinstance(sig, chain) and tasks:
         first = _text(tasks[0], seen, arguments)
         return " | ".join([first, *(_text(task, seen) for task in tasks[1:])])
-    if sig.subtask_type == "chain":
+    if isinstance(sig, chain):
         text = "<chain: empty>"
-    elif sig.subtask_type == "group":
+    elif isinstance(sig, group):
         text = f"group({_list(tasks, seen) if isinstance(tasks, Lazy) or tasks else '<empty>'})"
-    elif sig.subtask_type == "chord":
+    elif isinstance(sig, chord):
         text = _chord(sig, seen)
     else:
         text = repr(sig)
@@ -48,7 +51,7 @@ def _chord(sig: Any, seen: set[str]) -> str:
     if sig.body is None:
         return f"<chord without body: {_list(sig.tasks, seen)}>"
     body = _text(sig.body, seen, lambda: _list(sig.tasks, seen))
-    return f"%({body})" if sig.body.subtask_type == "chain" else f"%{body}"
+    return f"%({body})" if isinstance(sig.body, chain) else f"%{body}"
 
 
 def _list(tasks: Any, seen: set[str]) -> str:

@@ -16,8 +16,8 @@ _RECONNECT = "a worker connects again for as long as it takes, at its start too,
 _LATER_BEAT = "there is no scheduler yet, so nothing runs periodically"
 _LATER_EVENTS = "there are no events for monitors yet"
 _LATER_CONTROL = "there is no remote control yet"
-_LATER_CANVAS = "there are no chords yet"
 _BACKEND_RETRY = "an outcome waits in the worker until its backend is back, and is acknowledged after it is stored"
+_CHORDS = "the end of the last member calls the body of a chord, nothing asks for it again and again; result_expires counts for chords too"
 _TABLES = "the engine makes and names its own tables"
 _DAEMON = "a worker stays in the foreground, under a supervisor such as systemd, which has settings for that"
 
@@ -133,12 +133,12 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("database_table_names", None, "CELERY_RESULT_DB_TABLENAMES"),
         ("database_create_tables_at_setup", True),
     ),
-    # --- what comes later
-    _LATER_CANVAS: (
+    _CHORDS: (
         ("result_chord_expires", None, "CELERY_RESULT_CHORD_EXPIRES"),
         ("result_chord_retry_interval", 1.0, "CELERY_RESULT_CHORD_RETRY_INTERVAL"),
         ("result_chord_join_timeout", 3.0, "CELERY_RESULT_CHORD_JOIN_TIMEOUT"),
     ),
+    # --- what comes later
     _LATER_BEAT: (
         ("beat_schedule", {}, "CELERYBEAT_SCHEDULE"),
         ("beat_scheduler", "celery.beat:PersistentScheduler", "CELERYBEAT_SCHEDULER"),

@@ -1,7 +1,7 @@
 """Commands: the command line ``kernelq``.
 
     call      send a task, and wait for its result if asked
-    result    what is stored of a task
+    result    what is stored of a task, or of its whole workflow
     queues    how every queue stands
     purge     drop what waits
     dead      look at dead letters, send them again, forget them

@@ -6,6 +6,7 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import click
@@ -158,10 +159,34 @@ class Commands(click.Group):
         offers: list[Sequence[click.Command]] = context.ensure_object(Session).app_or_new.plugins.hook.commands()
         for command in (command for offer in offers for command in offer):
             name = command.name or ""
-            if found.setdefault(name, command) is not command or name in self.commands:
-                raise PluginConflict(f"the command {name!r} is offered twice")
+            if name in self.commands:
+                raise _offered_twice(name)
             _with_options(command)
+            found[name] = merged(found[name], command) if name in found else command
         return found
+
+
+def merged(one: click.Command, other: click.Command) -> click.Command:
+    """Two groups of one name as one; a new one, for each is its plugin's own.
+
+    Raises:
+        PluginConflict: the name is that of a command that is no group, or both have a command of the same name.
+    """
+    name = str(one.name)
+    if one is other:
+        return one
+    if not (isinstance(one, click.Group) and isinstance(other, click.Group)):
+        raise _offered_twice(name)
+    twice = sorted(one.commands.keys() & other.commands.keys())
+    if twice:
+        raise _offered_twice(f"{name} {twice[0]}")
+    both = copy(one)
+    both.commands = {**one.commands, **other.commands}
+    return both
+
+
+def _offered_twice(name: str) -> PluginConflict:
+    return PluginConflict(f"the command {name!r} is offered twice")
 
 
 def _with_options(command: click.Command) -> None:

@@ -17,16 +17,24 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--tree", is_flag=True, help="The whole workflow it belongs to, with the state of each task.")
 @click.pass_obj
-def result(session: Session, id: str, as_json: bool) -> None:
+def result(session: Session, id: str, as_json: bool, tree: bool) -> None:
     """Show what is stored of the task ID: its state, value, error, traceback and reason.
 
-    The exit code is 1 when nothing is stored of it.
+    The exit code is 1 when nothing is stored of it, or with --tree no workflow is known of it.
 
     \b
     Example: kernelq -A proj result 5d2b9f0e-6a0c-4a3e-9a51-0c6f5d3c1a77
     """
     app = session.app
+    if tree:
+        if as_json:
+            raise click.UsageError("give --json or --tree, not both")
+        from kernelq import workflow_views
+
+        workflow_views.draw(app, id).show()
+        return
     outcome = app.backend.get_many([id]).get(id)
     if outcome is None:
         raise click.ClickException(

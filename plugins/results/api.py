@@ -3,7 +3,7 @@
 # mypy: implicit-reexport
 
 from .eager import EagerResult
-from .graph import DependencyGraph
+from .graph import DependencyGraph, ResultGraph
 from .group_result import GroupResult
 from .joining import allow_join_result, assert_will_not_block, denied_join_result
 from .promise import Promise
@@ -12,6 +12,6 @@ from .result_set import ResultSet
 from .tree import ResultBase, result_from_tuple
 
 __all__ = [
-    "AsyncResult", "DependencyGraph", "EagerResult", "GroupResult", "Promise", "ResultBase", "ResultSet", "allow_join_result",
+    "AsyncResult", "DependencyGraph", "EagerResult", "GroupResult", "Promise", "ResultBase", "ResultGraph", "ResultSet", "allow_join_result",
     "assert_will_not_block", "denied_join_result", "result_from_tuple",
 ]  # fmt: skip

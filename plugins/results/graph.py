@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from graphlib import TopologicalSorter
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from kernelq.workflow_views import Drawing
+
+    from .tree import ResultBase
 
 
 class DependencyGraph:
@@ -12,7 +18,11 @@ class DependencyGraph:
 
     def __init__(self, formatter: Callable[[Any], str] | None = None) -> None:
         self._label = formatter or str
-        self.adjacent: dict[Any, list[Any]] = {}
+
+    @cached_property
+    def adjacent(self) -> dict[Any, list[Any]]:
+        """Each node with the nodes it leads to."""
+        return {}
 
     def add_arc(self, node: Any) -> None:
         """Add a node, unless it is there."""
@@ -62,3 +72,26 @@ class DependencyGraph:
     def _quoted(self, node: Any) -> str:
         text = self._label(node).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
+
+
+class ResultGraph(DependencyGraph):
+    """`AsyncResult.graph`: the tree of a result and what its task called, built when it is first looked at. Called, it draws the workflow."""
+
+    def __init__(self, result: ResultBase) -> None:
+        super().__init__()
+        self._result = result
+
+    @cached_property
+    def adjacent(self) -> dict[Any, list[Any]]:
+        """Raises `IncompleteStream` while a task of the tree has not ended."""
+        return self._result.build_graph().adjacent
+
+    def __call__(self) -> Drawing:
+        """The drawing of the whole workflow the result belongs to, with the state of each task, at any time.
+
+        Raises:
+            UnknownWorkflow: none is known.
+        """
+        from kernelq import workflow_views
+
+        return workflow_views.draw(self._result.app, self._result.id)

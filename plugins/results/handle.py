@@ -199,6 +199,30 @@ class Handle(ResultBase):
             if self._promise is not None:
                 self._promise(self)
 
+    def unsettle(self) -> None:
+        if self.is_stored and self.final is not None and self.final.state != SUCCESS:
+            self.final = None
+            self.__dict__.pop("_promise", None)  # it was kept; there is a new end to come
+
+    # --- counting
+
+    def completed_count(self) -> int:
+        """How many tasks of the workflow this belongs to have succeeded; of a task that belongs to none, 1 if it has."""
+        counted = self._counted()
+        return int(self.successful()) if counted is None else counted[0]
+
+    def total_count(self) -> int:
+        """How many tasks the workflow this belongs to has; 1 for a task that belongs to none."""
+        counted = self._counted()
+        return 1 if counted is None else counted[1]
+
+    def _counted(self) -> tuple[int, int] | None:
+        if not self.is_stored:
+            return None
+        from kernelq import workflow_views
+
+        return workflow_views.count(self.app, self.id)
+
     # --- forms
 
     def leaves(self) -> Iterator[Any]:

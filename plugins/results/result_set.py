@@ -110,6 +110,10 @@ class ResultSet(ResultBase, Generic[R]):
         """How many members ended with a value."""
         return sum(all(state == SUCCESS for state in states) for states in self._states())
 
+    def total_count(self) -> int:
+        """How many members there are."""
+        return len(self.results)
+
     def maybe_throw(self, propagate: bool = True, callback: Callback | None = None) -> None:
         """Raise the exception of the first member that failed; call back with each value otherwise."""
         look(self.leaves())
@@ -258,6 +262,12 @@ class ResultSet(ResultBase, Generic[R]):
     def forget(self) -> None:
         """Drop the stored results, and those of their parents."""
         forget(self.results)
+
+    def unsettle(self) -> None:
+        for leaf in self.leaves():
+            leaf.unsettle()
+        with self._lock:
+            self._promise = None
 
     def revoke(
         self,

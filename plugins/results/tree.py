@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .errors import IncompleteStream
-from .graph import DependencyGraph
+from .graph import DependencyGraph, ResultGraph
 from .joining import assert_will_not_block
 
 if TYPE_CHECKING:
+    from kernelq import KernelQ
+
     from .result import AsyncResult
 
 
@@ -20,6 +22,11 @@ class ResultBase(ABC):
 
     id: str
     parent: ResultBase | None = None
+
+    @property
+    @abstractmethod
+    def app(self) -> KernelQ:
+        """The app whose backend is asked."""
 
     @property
     @abstractmethod
@@ -91,9 +98,30 @@ class ResultBase(ABC):
         return graph
 
     @property
-    def graph(self) -> DependencyGraph:
-        """`build_graph()`."""
-        return self.build_graph()
+    def graph(self) -> ResultGraph:
+        """`build_graph()`, once it is looked at; ``result.graph()`` draws the workflow."""
+        return ResultGraph(self)
+
+    def retry_failed(self) -> int:
+        """Run again what failed of the finished workflow this belongs to, and go on from there; how many tasks were started again.
+
+        What succeeded is not run again. A call that was cut off is finished by another one.
+
+        Raises:
+            UnknownWorkflow: no workflow is known that has this in it.
+            WorkflowNotFinished: a task of it has not ended.
+            MessageNotKept: what one of them was called with is not known any more; nothing was changed.
+        """
+        from kernelq import workflow_views
+
+        count = workflow_views.retry_failed(self.app, self.id)
+        for node in (self, *self.ancestors()):
+            node.unsettle()
+        return count
+
+    @abstractmethod
+    def unsettle(self) -> None:
+        """Look anew for what did not succeed: it may be run again."""
 
     def as_list(self) -> list[str]:
         """The ids: its own, then its parents'."""

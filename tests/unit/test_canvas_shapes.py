@@ -39,6 +39,7 @@ COMPOSED: list[tuple[Make, str]] = [
     (lambda: (a() | b()) | group(b(), t()), "chain(a, b, group(b, t))"),
     (lambda: a() | group(), "chain(a, group())"),
     (lambda: (a() | b()) | group(), "chain(a, b)"),
+    (lambda: a() | group() | t(), "chain(a, t)"),
     (lambda: a() | chain(), "chain(a)"),
     (lambda: group(a(), a()) | t(), "chord([a, a], t)"),
     (lambda: group(a(), a()) | (b() | b()), "chord([a, a], chain(b, b))"),
@@ -118,10 +119,11 @@ def test_every_canvas_survives_json(make: Make) -> None:
 
 
 @pytest.mark.parametrize("make", [make for make, _ in COMPOSED], ids=[text for _, text in COMPOSED])
-def test_every_canvas_survives_our_serializer_pickling_and_copying(app: KernelQ, make: Make) -> None:
-    sig, serializer = make(), app.serializer("json")
+def test_every_canvas_survives_our_serializers_pickling_and_copying(app: KernelQ, make: Make) -> None:
+    sig = make()
 
-    assert signature(serializer.loads(serializer.dumps(sig))) == sig
+    for serializer in map(app.serializer, ("json", "msgpack", "yaml")):
+        assert signature(serializer.loads(serializer.dumps([a().set(link=[sig])]))[0]).options["link"] == [sig]
     assert pickle.loads(pickle.dumps(sig)) == sig
     assert copy.deepcopy(sig) == sig
     assert sig.clone() == sig
@@ -257,6 +259,8 @@ def test_a_type_of_ones_own_lives_through_copies_and_json() -> None:
         assert (sig["subtask_type"], type(sig.clone())) == ("pipeline", pipeline)
         assert type(signature(json.loads(json.dumps(sig)))) is pipeline
         assert type(sig | t()) is pipeline
+        assert repr(sig.stamp(by="me")) == "proj.a() | b()"
+        assert sig.tasks[0].options["by"] == "me"
     finally:
         del Signature.TYPES["pipeline"]
 
@@ -322,52 +326,3 @@ def test_skew_lets_each_member_wait_longer() -> None:
     assert waits(group(a() for _ in range(3)).skew()) == [1, 2, 3]
     assert waits(group([a()] * 4).skew(start=2, stop=10, step=3)) == [2, 5, 8, 8]
     assert waits(group([a()] * 4).skew(start=2, stop=3)) == [2, 3, 3, 3]
-
-
-# --- links ---------------------------------------------------------------------------------------
-
-
-def test_the_links_of_a_chain_are_its_own() -> None:
-    sig = chain(a(), b())
-
-    assert sig.link(t(1)) == t(1)
-    assert sig.on_error(t(2)) is sig
-    assert sig.options == {"link": [t(1)], "link_error": [t(2)]}
-
-
-def test_a_link_of_a_group_is_called_by_its_first_member_without_a_value() -> None:
-    sig = group(a(), b())
-
-    assert sig.link(t(1)) == t(1)
-
-    assert [task.options for task in sig.tasks] == [{"link": [t(1).set(immutable=True)]}, {}]
-
-
-def test_an_error_callback_of_a_group_is_called_by_each_member() -> None:
-    sig = group(a(), b())
-
-    assert sig.link_error(t(1)) == t(1)
-
-    assert [task.options for task in sig.tasks] == [{"link_error": [t(1)]}] * 2
-
-
-def test_links_of_a_chord_are_its_bodys() -> None:
-    sig = chord([a()], t())
-
-    sig.link(b(1))
-    sig.on_error(b(2))
-
-    assert sig.body.options == {"link": [b(1)], "link_error": [b(2)]}
-    assert sig.tasks[0].options == {}
-
-
-def test_a_group_refuses_links_in_its_call() -> None:
-    for name in ("link", "link_error"):
-        with pytest.raises(TypeError, match=f"cannot add the option {name} in the call of a group"):
-            group(a()).apply_async(**{name: t()})
-
-
-def test_a_chord_without_a_body_says_so() -> None:
-    for call in (lambda sig: sig.apply_async(), lambda sig: sig(), lambda sig: sig.link(t()), lambda sig: sig.apply()):
-        with pytest.raises(TypeError, match="give it a body: chord\\(header, body\\)"):
-            call(chord([a()]))

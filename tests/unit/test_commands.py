@@ -6,16 +6,17 @@ import json
 import threading
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from types import ModuleType
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
-from kernelq import KernelQ, KernelQError
-from kernelq.contracts import DeadLetter, Message, Outcome, Transition, Verdict
+from kernelq import KernelQ, KernelQError, hookimpl
+from kernelq.contracts import DeadLetter, Message, Outcome, PluginConflict, Transition, Verdict
 from kernelq_plugins import commands
 from kernelq_plugins.commands import check, output, payload
-from kernelq_plugins.commands.command_line import Session, kernelq
+from kernelq_plugins.commands.command_line import Session, kernelq, merged
 
 COMMANDS = {command.name: command for command in commands.commands()}
 
@@ -668,3 +669,47 @@ def test_calling_a_task_the_app_does_not_have_says_so_and_sends_it_all_the_same(
 
     assert "this app has no task proj.mial; did you mean proj.mail?" in said.stderr
     assert [stats.ready for stats in app.broker.queues()] == [1]
+
+
+# --- commands of several plugins
+
+
+def group_of(name: str, *children: str) -> click.Group:
+    return click.Group(name, {child: click.Command(child) for child in children}, help=f"{name} of {children}")
+
+
+def test_groups_of_one_name_are_one() -> None:
+    dogs, cats = group_of("pets", "dogs"), group_of("pets", "cats")
+
+    both = merged(dogs, cats)
+
+    assert isinstance(both, click.Group)
+    assert list(both.commands) == ["dogs", "cats"]
+    assert (list(dogs.commands), list(cats.commands), merged(dogs, dogs)) == (["dogs"], ["cats"], dogs)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        (group_of("pets", "dogs"), group_of("pets", "cats", "dogs"), "pets dogs"),
+        (group_of("pets", "dogs"), click.Command("pets"), "pets"),
+        (click.Command("pets"), click.Command("pets"), "pets"),
+    ],
+)
+def test_a_command_that_is_offered_twice_is_refused(one: click.Command, other: click.Command, name: str) -> None:
+    with pytest.raises(PluginConflict, match=f"the command '{name}' is offered twice"):
+        merged(one, other)
+
+
+def test_a_plugin_may_add_to_a_group_of_another(app: KernelQ) -> None:
+    @hookimpl
+    def commands() -> list[click.Command]:
+        return [group_of("dead", "list2")]
+
+    plugin = ModuleType("undead")
+    plugin.commands = commands  # type: ignore[attr-defined]  # as a module of its own would have it
+    app.register_plugin(plugin)
+
+    said = CliRunner().invoke(kernelq, ["dead", "--help"], obj=Session(app)).output
+    assert "list2" in said
+    assert "purge" in said

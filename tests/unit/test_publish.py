@@ -450,3 +450,24 @@ def test_publishing_nothing_asks_nobody(app: KernelQ) -> None:
 
     assert app.publisher.publish([]) is None
     assert app.broker.queues() == []
+
+
+@pytest.mark.parametrize("retry", [True, False])
+def test_a_wrapper_hears_of_every_publish_that_fails_for_good(retry: bool) -> None:
+    heard: list[tuple[list[str], int]] = []
+
+    class Undoing:
+        @hookimpl(wrapper=True)
+        def publish_failed(self, messages: Sequence[Message], retry_policy: dict[str, Any]) -> Any:
+            try:
+                return (yield)
+            except BrokerUnavailable:
+                heard.append(([message.id for message in messages], retry_policy["max_retries"]))
+                raise
+
+    app = app_with(Unreliable(*[BrokerUnavailable("away")] * 9))
+    app.register_plugin(Undoing())
+    with pytest.raises(BrokerUnavailable, match="away"):
+        app.task(name="t")(lambda: None).apply_async(task_id="1", retry=retry)
+
+    assert heard == [(["1"], 3 if retry else 0)]

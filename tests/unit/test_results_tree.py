@@ -75,6 +75,15 @@ def test_the_tree_can_be_drawn(root: AsyncResult[Any]) -> None:
     assert r'"say \"root\""' in labelled.getvalue()
 
 
+def test_the_graph_of_an_incomplete_tree_is_refused_when_it_is_looked_at(app: KernelQ) -> None:
+    graph = store(app, "root", 0, (("a", None), None)).graph
+
+    with pytest.raises(IncompleteStream, match=r"\[a\] has not ended"):
+        len(graph)
+    store(app, "a", 1)
+    assert len(graph) == 2
+
+
 def test_a_chain_s_result_knows_the_way_back(app: KernelQ) -> None:
     last = AsyncResult[int]("3", app=app, parent=AsyncResult("2", app=app, parent=app.AsyncResult("1")))
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from kernelq import signals
 
-from . import asking, calling, ending, signing
+from . import asking, calling, composing, ending, signing
 from .case import CASES
 
-MODULES = (calling, signing, ending, asking)
+MODULES = (calling, signing, composing, ending, asking)
 
 published: list[str] = []
 """The ids of what this process published during a case."""

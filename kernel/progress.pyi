@@ -1,0 +1,1 @@
+from kernelq_plugins.workflow_views.progress import *
