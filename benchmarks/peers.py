@@ -62,7 +62,7 @@ _KERNELQ = Peer(
     guarantee="at least once",
     details="acknowledged after the run, together with the result; leases and fences on; at most 200 unsettled per process",
     n=50_000,
-    measures=BASIC | {"M1b", "M8", "M13", "M14"},
+    measures=BASIC | {"M1b", "M8", "M8w", "M13", "M14"},
 )
 
 _SQL_KERNELQ = replace(

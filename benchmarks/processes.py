@@ -23,6 +23,14 @@ class Memory:
     rss_mb: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """What one process has in memory, in MB, and what it had at its peak."""
+
+    now_mb: float
+    most_mb: float
+
+
 class Workers:
     """The processes of one peer, from making the object to `end`."""
 
@@ -56,6 +64,16 @@ class Workers:
                 if name in found:
                     found[name] += int(rest[0])
         return Memory(processes=len(pids), pss_mb=found["Pss:"] / 1024, rss_mb=found["Rss:"] / 1024)
+
+    def resident(self) -> dict[int, Resident]:
+        """What each of them that lives now holds, and held at most, by process id."""
+        found = {}
+        for pid in self._pids():
+            told = dict(line.split(":", 1) for line in _read(pid, "status").splitlines())
+            if "VmHWM" in told:
+                now, most = (int(told[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+                found[pid] = Resident(now_mb=now, most_mb=most)
+        return found
 
     def cpu_seconds(self) -> float:
         """What all of them that live now have used so far, to the nanosecond where the system tells it."""

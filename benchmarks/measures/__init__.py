@@ -18,6 +18,7 @@ MEASURES = (
     Measure(name="M6", run=worker.idle),
     Measure(name="M7", run=lateness.due_at_once, decisive="p99", is_cost=True, chances=1),
     Measure(name="M8", run=waiting.composition),
+    Measure(name="M8w", run=own.wide_chord, repeats=3),
     Measure(name="M10", run=drain.large_arguments),
     Measure(name="M11", run=lateness.mixed, repeats=1),
     Measure(name="M12", run=drain.other_stores),

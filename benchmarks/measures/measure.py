@@ -32,6 +32,8 @@ class Size:
     """Short tasks, long tasks, and the seconds over which they are published: a long one (5 s) ends before the next one comes."""
     group: int = 1000
     chain: int = 100
+    wide: int = 100_000
+    """Tasks of the header of a very wide chord."""
     waiting: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Messages that wait, for the measure of growth."""
     starts: int = 5
@@ -55,6 +57,7 @@ QUICK = Size(
     mixed=(120, 1, 7.0),
     group=200,
     chain=30,
+    wide=5000,
     waiting=(10_000, 50_000),
     starts=3,
     limit=5000,

@@ -1,4 +1,4 @@
-"""What is measured of KernelQ alone: the cost of plugins, and growth."""
+"""What is measured of KernelQ alone: the cost of plugins, growth, and a very wide chord."""
 
 from __future__ import annotations
 
@@ -72,6 +72,27 @@ def growth(stand: Stand, size: Size) -> Numbers:
         numbers[f"{name}ratio"] = numbers[f"{other}_tasks_s"] / numbers[f"{least}_tasks_s"]
         numbers[f"{name}server_ratio"] = numbers[f"{least}_server_us"] / numbers[f"{other}_server_us"]
     return numbers
+
+
+def wide_chord(stand: Stand, size: Size) -> Numbers:
+    """M8w: a chord of very many tasks from a generator; how often its body ran, and what a worker's process and the client grew by.
+
+    A process is compared with itself after a chord of a hundredth, which has loaded all it needs.
+    """
+    with stand.workers(results=True) as workers:
+        stand.warm_up(workers, results=True)
+        stand.client("wide_chord", results=True, n=size.wide // 100)
+        stand.marks.clear()
+        before = workers.resident()
+        told = stand.client("wide_chord", results=True, n=size.wide)
+        after = workers.resident()
+        grown = [each.most_mb - before[pid].now_mb for pid, each in after.items() if pid in before]
+        return {
+            "chord_s": told["seconds"],
+            "worker_mb": max(grown),
+            "client_mb": told["growth_mb"],
+            "body_runs": float(stand.marks.done(0, 1) + stand.marks.repeated(0, 1)),
+        }
 
 
 def _first(stand: Stand, waiting: int, delayed: int, starts: int) -> Numbers:

@@ -114,6 +114,19 @@ async def composed(kind: str, n: int) -> Numbers:
     return {"seconds": time.perf_counter() - begun}
 
 
+async def wide_chord(n: int) -> Numbers:
+    """Run a chord of `n` tasks, whose header is a generator, and wait for its result; what this process grew by at its peak."""
+    before = _megabytes("VmRSS")
+    begun = time.perf_counter()
+    await _call(calls.wide_chord_run, n)
+    return {"seconds": time.perf_counter() - begun, "growth_mb": _megabytes("VmHWM") - before}
+
+
+def _megabytes(name: str) -> float:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
+
+
 def _sleep_until(instant: float) -> None:
     time.sleep(max(0.0, instant - time.perf_counter()))
 
@@ -139,7 +152,8 @@ async def _batches(function: Callable[[range], Awaitable[None] | None], n: int, 
 
 
 OPERATIONS = {
-    each.__name__: each for each in (fill, fill_later, send, bulk, round_trips, due, payloads, mixed, composed)
+    each.__name__: each
+    for each in (fill, fill_later, send, bulk, round_trips, due, payloads, mixed, composed, wide_chord)
 }
 
 

@@ -57,6 +57,7 @@ class RedisConsumer(Consumer):
         self._ear: Subscription | None = None  # made by the first wait
         self._is_put_down = False  # as waiting, by the last claim that took nothing
         self._look_at = 0.0  # when the next look is due if no ring comes, monotonic
+        self._owed: Word = ""  # the settlement whose followers nobody was woken for, until a claim was answered
         self._waits = False
         self._is_woken = False  # set by any thread, reset by a fetch that ends
 
@@ -81,14 +82,16 @@ class RedisConsumer(Consumer):
     def settle(self, transitions: Sequence[Transition]) -> list[Transition]:
         if not transitions:
             return []
-        settlement, call = self._settlement(transitions)
+        settlement, call = self._settlement(transitions, ())
         return [settlement.order[position] for position in self._space.run(call.script, call.args)]
 
     def exchange(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Transition], list[Delivery]]:
-        settlement, settle = self._settlement(transitions)
+        settlement, settle = self._settlement(transitions, self._queues)
         before = self._unanswered.get(self.id)
         # Put down as waiting only if rings are heard: the next fetch waits without another look.
         may_wait = self._ear is not None and self._ear.is_heard
+        if settlement.is_followed:
+            self._owed = settle.args[1]
         args = self._claim_args(limit, may_wait=may_wait)
         number = self._number(before)
         claim = Call(scripts.CLAIM, [self.id, self._lease, number, *args], repeated=before is not None)
@@ -142,10 +145,11 @@ class RedisConsumer(Consumer):
         return self._claimed(self._take(scripts.CLAIM, self._claim_args(limit, may_wait=may_wait)), may_wait=may_wait)
 
     def _claim_args(self, limit: int, *, may_wait: bool) -> list[Word]:
-        return [limit, "01"[may_wait], "01"[self._is_put_down], *self._queues]
+        return [limit, "01"[may_wait], "01"[self._is_put_down], self._owed, *self._queues]
 
     def _claimed(self, found: Sequence[Any], *, may_wait: bool) -> list[Delivery]:
         *found, lost = found
+        self._owed = ""
         for i in range(0, len(lost), 2):
             log.warning("messages taken back from %s, whose lease had ended: %d", lost[i].decode(), lost[i + 1])
         if found[0]:
@@ -180,10 +184,12 @@ class RedisConsumer(Consumer):
         self._unanswered[self.id] = number = next(self._numbers) if before is None else before
         return number
 
-    def _settlement(self, transitions: Sequence[Transition]) -> tuple[Settlement, Call]:
+    def _settlement(self, transitions: Sequence[Transition], looked: Sequence[str]) -> tuple[Settlement, Call]:
+        """What settles, and the call; the queues `looked` at right after it are told if there will be something in them."""
         settlement = Settlement(transitions)
         script = scripts.settle_script(settlement.fragments, self._space.db)
-        return settlement, Call(script, [self.id, next(self._numbers), *settlement.words])
+        queues = looked if settlement.is_followed else ()
+        return settlement, Call(script, [self.id, next(self._numbers), len(queues), *queues, *settlement.words])
 
     def _listen(self) -> None:
         """Hear rings from now on, if that is possible; before the look, so that none is missed."""

@@ -22,12 +22,15 @@ class Settlement:
 
     def __init__(self, transitions: Sequence[Transition]) -> None:
         self._positions: dict[Fragment, int] = {}
+        self.is_followed = False
+        """Whether messages are published by it; those of fragments do not count."""
         groups: dict[tuple[_Kind, ...], _Group] = {}
         others: list[Transition] = []
         words: list[Word] = []
         effects = _Effects(self._positions)
         for transition in transitions:
             followers = effects.take(transition)
+            self.is_followed = self.is_followed or bool(followers)
             if transition.verdict is Verdict.ACK and not followers:
                 kinds = tuple(effects.kinds)
                 group = groups.get(kinds)

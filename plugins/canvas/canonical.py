@@ -115,8 +115,11 @@ def members(sig: group[Any]) -> Iterator[Signature[Any]]:
     links, errbacks = listed(options.pop("link", None)), listed(options.pop("link_error", None))
     _taken(options, OF_LAST)
     args, kwargs = sig.args, sig.upcoming
-    for index, task in enumerate(sig.tasks):
-        push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
+    tasks = sig.tasks
+    has_more = bool(args or kwargs or options or links or errbacks)
+    for index, task in enumerate(tasks.pass_by() if isinstance(tasks, Lazy) else tasks):
+        if has_more:
+            push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
         yield task
 
 
@@ -165,13 +168,13 @@ def _group(sig: group[Any]) -> group[Any]:
         forms = list(forms)
         is_lazy = any(isinstance(form, group) and form.is_lazy for form in forms)
     flat = _flat(forms)
-    return group.build({"tasks": Lazy(flat) if is_lazy else list(flat)}, app=sig._app, options=own)
+    return group.build({"tasks": Lazy(flat, kept=0) if is_lazy else list(flat)}, app=sig._app, options=own)
 
 
 def _flat(forms: Iterable[Signature[Any] | None]) -> Iterator[Signature[Any]]:
     for form in forms:
         if isinstance(form, group):
-            yield from form.tasks
+            yield from form.tasks.pass_by() if isinstance(form.tasks, Lazy) else form.tasks
         elif form is not None:
             yield form
 
@@ -197,7 +200,7 @@ def _chord(sig: chord[Any]) -> Signature[Any] | None:
 def _joined(header: group[Any], body: Signature[Any], like: Signature[Any]) -> chord[Any]:
     """The chord of a header and a body in canonical form."""
     tasks = header.tasks
-    header.tasks = tasks.map(collected) if isinstance(tasks, Lazy) else [collected(task) for task in tasks]
+    header.tasks = tasks.map(collected, kept=0) if isinstance(tasks, Lazy) else [collected(task) for task in tasks]
     kwargs = {"kwargs": {}, "header": header, "body": body}
     header_id = like.kwargs.get("header_id") if isinstance(like, chord) else None
     header_id = header_id or header.options.get("task_id")

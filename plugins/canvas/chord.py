@@ -121,8 +121,9 @@ class chord(Composite[R]):
         return self.apply_async(body=body, **options)  # type: ignore[return-value]  # of the body given, or of its own
 
     def _with(self, body: Any) -> chord[Any]:
-        whole: chord[Any] = self.clone()
-        whole.body = made(body, self._app).clone()
+        # It shares its header with this one: who starts it makes a copy.
+        own = {**self, "kwargs": {**self.kwargs, "body": made(body, self._app)}}
+        whole: chord[Any] = Signature.from_dict(own, app=self._app)  # type: ignore[assignment]  # of this type
         return whole
 
     def __length_hint__(self) -> int:

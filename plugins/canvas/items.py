@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
@@ -14,7 +14,10 @@ class Item(Generic[V]):
         self.key = key
 
     def __get__(self, signature: Any | None, owner: Any) -> V:
-        return cast(V, self if signature is None else signature[self.key])
+        if signature is None:
+            return self  # type: ignore[return-value]  # of the class
+        value: V = signature[self.key]
+        return value
 
     def __set__(self, signature: Any, value: V) -> None:
         signature[self.key] = value
@@ -24,7 +27,10 @@ class OptionItem(Item["str | None"]):
     """An attribute that is an option; None where it is not set."""
 
     def __get__(self, signature: Any | None, owner: Any) -> str | None:
-        return cast("str | None", self if signature is None else signature.options.get(self.key))
+        if signature is None:
+            return self  # type: ignore[return-value]  # of the class
+        value: str | None = signature["options"].get(self.key)
+        return value
 
     def __set__(self, signature: Any, value: str | None) -> None:
         signature.options[self.key] = value
@@ -34,7 +40,10 @@ class PartItem(Item[V]):
     """An attribute that is a keyword of the signature."""
 
     def __get__(self, signature: Any | None, owner: Any) -> V:
-        return cast(V, self if signature is None else signature.kwargs[self.key])
+        if signature is None:
+            return self  # type: ignore[return-value]  # of the class
+        value: V = signature["kwargs"][self.key]
+        return value
 
     def __set__(self, signature: Any, value: V) -> None:
         signature.kwargs[self.key] = value

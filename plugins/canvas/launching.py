@@ -76,7 +76,7 @@ class Launch:
         if self.reply_to is not None:
             options["reply_to"] = self.reply_to
         if rest:
-            task_id = options.setdefault("task_id", new_id())
+            options["task_id"] = task_id = options.get("task_id") or new_id()
             steps, pages = paged(self.app, task_id, rest)
             self.ops += pages
             options["chain"] = steps[::-1]  # the next one last, as Celery has them

@@ -35,6 +35,8 @@ def paged(app: KernelQ, cause: str, steps: list[Any]) -> tuple[list[Any], list[O
 
     `cause` is what the keys are derived from. Without a store all of them travel.
     """
+    if len(steps) <= FEW and not any(step.get("subtask_type") for step in steps):
+        return steps, []  # a chain of tasks, or what is left of one: looked at with each of its steps
     weights = [sum(1 for _ in tasks_in([step])) for step in steps]
     store = store_of(app) if sum(weights) > FEW else None
     if store is None:

@@ -130,9 +130,10 @@ class Signature(Composable[R]):
 
     def _revive(self, app: KernelQ | None) -> None:
         """Make signatures of the links' plain forms."""
-        for option in LINKS:
-            if self.options.get(option):
-                self.options[option] = revived(self.options[option], app)
+        options = self["options"]
+        for option in LINKS if options else ():
+            if options.get(option):
+                options[option] = revived(options[option], app)
 
     def __json__(self) -> dict[str, Any]:
         # A list, for the serializers give tuples a tag, which a Celery peer would not read.
@@ -149,7 +150,14 @@ class Signature(Composable[R]):
     def clone(self, args: Any = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy, completed like a call; what is done to it, its links included, leaves this one alone."""
         args, kwargs, options = self._merge(args, kwargs, options)
-        plain = {**self, "args": args, "kwargs": self._copied_kwargs(kwargs), "options": copied(options)}
+        plain = {**self, "args": tuple(args), "kwargs": self._copied_kwargs(kwargs), "options": copied(options)}
+        if type(self) is Signature and self["task"] not in Signature.OF_TASK:
+            # Nearly all are single calls, and all of it is known to be right.
+            made = dict.__new__(Signature)
+            made.update(plain)
+            made._app = self._app
+            made._revive(self._app)
+            return cast(Self, made)
         return cast(Self, type(self).from_dict(plain, app=self._app))
 
     partial = clone
@@ -286,7 +294,8 @@ class Signature(Composable[R]):
     @property
     def AsyncResult(self) -> Callable[[str], AsyncResult[R]]:
         """What makes a result of an id."""
-        made: Any = self.app.AsyncResult if self._task is None else self._task.AsyncResult
+        task = self._task
+        made: Any = self.app.AsyncResult if task is None else task.AsyncResult
         return cast("Callable[[str], AsyncResult[R]]", made)
 
     def reprcall(self, *args: Any, **kwargs: Any) -> str:
@@ -302,15 +311,17 @@ class Signature(Composable[R]):
         self, args: Any, kwargs: Any, options: Mapping[str, Any] | None
     ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
         """Arguments, keywords and options of a call completed by these."""
-        options = options or {}
-        kept = {*_ONCE_SET, *(self.options.get("stamped_headers") or ())} & self.options.keys() if options else ()
-        merged = {**self.options, **{name: value for name, value in options.items() if name not in kept}}
-        if "stamped_headers" in kept and options.get("stamped_headers"):
-            further = [name for name in options["stamped_headers"] if name in options]
-            merged["stamped_headers"] = list(dict.fromkeys((*self.options["stamped_headers"], *further)))
-        if self.immutable:
-            return self.args, self.kwargs, merged
-        return (*(args or ()), *self.args), {**self.kwargs, **(kwargs or {})}, merged
+        own_args, own_kwargs, own = self["args"], self["kwargs"], self["options"]
+        merged = dict(own)
+        if options:
+            kept = {*_ONCE_SET, *(own.get("stamped_headers") or ())} & own.keys()
+            merged |= {name: value for name, value in options.items() if name not in kept}
+            if "stamped_headers" in kept and options.get("stamped_headers"):
+                further = [name for name in options["stamped_headers"] if name in options]
+                merged["stamped_headers"] = list(dict.fromkeys((*own["stamped_headers"], *further)))
+        if self["immutable"]:
+            return own_args, own_kwargs, merged
+        return (*(args or ()), *own_args), {**own_kwargs, **(kwargs or {})}, merged
 
     def _list_option(self, name: str) -> MutableSequence[Any]:
         items = self.options.get(name)

@@ -14,7 +14,8 @@ from .contract import Forget, Op, Open
 from .freezing import place_under
 from .ids import new_id
 from .launching import Launch
-from .plans import node_of, plan_of_chord, plan_ops
+from .lazy import Lazy
+from .plans import LongPlan, node_of, plan_ops
 from .steps import id_of, is_group, members_of, steps_of, tasks_in
 from .store import required_store, store_of
 
@@ -69,8 +70,9 @@ class _Start:
         """Send what is canonical; its result."""
         if ready.subtask_type in ("group", "chord"):
             first, *rest = steps_of(ready)
-            if not isinstance(members_of(first), list | tuple):
-                return self._stream(ready, first, rest)
+            members = members_of(first)
+            if isinstance(members, Lazy):
+                return self._stream(ready, first, members, rest)
         had_ids = any(id_of(task) for task in tasks_in(steps_of(ready)[:1]))
         result = ready.freeze()
         steps = steps_of(ready)
@@ -81,28 +83,29 @@ class _Start:
         if had_ids and self._store is not None:  # it may have run before, under these very ids
             launch.ops += [Forget(join=join) for join in joins]
         launch.start(steps)
-        self._plan(launch, result, node_of(steps))
+        if self._store is not None:
+            launch.ops += plan_ops(result.id, launch.root_id, node_of(steps), self._ttl)
         self._send(launch)
         return result
 
-    def _stream(self, ready: Signature[Any], first: Any, rest: list[Any]) -> Any:
+    def _stream(self, ready: Signature[Any], first: Any, members: Lazy[Any], rest: list[Any]) -> Any:
         """Send a group or chord whose members come from a generator, a thousand at a time."""
         group_id = id_of(first) or new_id()
         results: list[Any] = []
-        nodes: list[dict[str, Any]] = []
-
-        def members() -> Iterator[Any]:
-            for index, member in enumerate(members_of(first)):
-                results.append(member.freeze(group_id=group_id, group_index=index))
-                nodes.append(node_of(steps_of(member)))
-                yield member
-
         result: Any = GroupResult(group_id, app=self._app)
         if ready.subtask_type == "chord":
             body = ready.kwargs["body"]
             result = body.freeze()
             rest = steps_of(body)
-        group = {**first, "kwargs": {"tasks": members()}, "options": {**first["options"], "task_id": group_id}}
+        plan = LongPlan(result.id, "chord" if rest else "group", group_id)
+
+        def frozen() -> Iterator[Any]:
+            for index, member in enumerate(members.pass_by()):
+                results.append(member.freeze(group_id=group_id, group_index=index))
+                plan.add(node_of(steps_of(member)))
+                yield member
+
+        group = {**first, "kwargs": {"tasks": frozen()}, "options": {**first["options"], "task_id": group_id}}
         launch = Launch(self._app, **_about(ready), flush=self._flush)
         launch.start([group, *rest])
         header: Any = GroupResult(group_id, results, app=self._app)
@@ -110,8 +113,8 @@ class _Start:
             place_under(result, header)
         else:
             result = header
-        node = {"kind": "group", "id": group_id, "of": nodes}
-        self._plan(launch, result, plan_of_chord(node, rest) if rest else node)
+        if self._store is not None:
+            launch.ops += plan.ops(launch.root_id, node_of(rest) if rest else None, self._ttl)
         self._send(launch)
         return result
 
@@ -119,9 +122,9 @@ class _Start:
         if len(launch.messages) >= STREAMED:
             self._send(launch)
 
-    def _plan(self, launch: Launch, result: Any, node: dict[str, Any]) -> None:
-        if self._store is not None:
-            launch.ops += plan_ops(result.id, launch.root_id, node, self._app.conf.result_expires or None)
+    @property
+    def _ttl(self) -> float | None:
+        return self._app.conf.result_expires or None
 
     def _send(self, launch: Launch) -> None:
         """Operations first: a part that came before its join would wait for it, and for ever if we die here."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kernelq.contracts import Outcome
+from kernelq.contracts import BackendError, Outcome
 from kernelq.errors import TimeoutError
 
 from .waiter import waiter_of
-from .waiting import late, look
+from .waiting import failed, late, look, pauses_beside
 
 if TYPE_CHECKING:
     from .result import AsyncResult
@@ -21,8 +21,9 @@ async def settled(
     timeout: float | None,
     enough: Callable[[AsyncResult[Any]], bool],
     about: AsyncResult[Any] | None = None,
+    beside: Sequence[AsyncResult[Any]] = (),
 ) -> None:
-    """Return when every result has ended, or `enough` is true of one that has; `about` as in `drain`.
+    """Return when every result has ended, or `enough` is true of one that has, or one `beside` failed; these as in `drain`.
 
     Raises:
         TimeoutError: it took longer than `timeout` seconds; the tasks go on.
@@ -63,13 +64,35 @@ async def settled(
 
     waiter = waiter_of(first.app, first.given_backend)
     waiter.listen(list(waiting), hear)
+    looking = asyncio.ensure_future(_look_beside(beside, done)) if beside else None
     try:
         async with asyncio.timeout(timeout):
             await done
     except asyncio.TimeoutError as error:  # noqa: UP041  (ours is named so here)
+        if beside and await _any_failed(beside):
+            return
         raise TimeoutError(late(about, total, len(waiting), timeout)) from error
     finally:
         waiter.leave(list(waiting), hear)
+        if looking is not None:
+            looking.cancel()
+
+
+async def _look_beside(results: Sequence[AsyncResult[Any]], done: asyncio.Future[None]) -> None:
+    """End the waiting when one of these is found to have failed; a backend that is away is the waiter's to tell of."""
+    for pause in pauses_beside(results):
+        await asyncio.sleep(pause)
+        try:
+            found = await _any_failed(results)
+        except BackendError:
+            continue
+        if found and not done.done():
+            done.set_result(None)
+            return
+
+
+async def _any_failed(results: Sequence[AsyncResult[Any]]) -> bool:
+    return await asyncio.get_running_loop().run_in_executor(None, lambda: any(True for _ in failed(results)))
 
 
 async def looked(results: Iterable[AsyncResult[Any]]) -> None:

@@ -45,10 +45,11 @@ class AsyncResult(Handle, Generic[R]):
     ) -> R:
         """Wait for the task and return its value; raise its exception unless `propagate` is off.
 
-        `timeout` is in seconds. With `follow_parents` the exception of a parent that failed is raised in its place, and as
-        soon as it is there. `callback` is called with the id and the value, `on_message` with each state seen on the way, as a dict,
-        `on_interval` every `interval` seconds; waiting itself does not poll. `no_ack` is accepted for old code and
-        means nothing. Inside a task it is an error, because it can block every worker, unless `disable_sync_subtasks` is off.
+        `timeout` is in seconds. With `follow_parents` the exception of a parent that failed is raised in its place, also
+        while the task itself is still waiting: parents are looked at now and then. `callback` is called with the id and the
+        value, `on_message` with each state seen on the way, as a dict, `on_interval` every `interval` seconds; waiting for the task
+        itself does not poll. `no_ack` is accepted for old code and means nothing. Inside a task it is an error, because
+        it can block every worker, unless `disable_sync_subtasks` is off.
 
         Raises:
             TimeoutError: it took longer; the task goes on.
@@ -61,9 +62,10 @@ class AsyncResult(Handle, Generic[R]):
         above = self._above() if propagate and follow_parents else []
         if self.final is None:
             hear = None if on_message is None else self._only_mine(on_message)
+            # Whoever fails fails those after it too, so there is no need to watch them all: of a chord they may be very many.
             drained = drain(
-                [self, *above], timeout=timeout, about=self, interval=interval, on_message=hear, on_interval=on_interval
-            )
+                [self], timeout=timeout, about=self, interval=interval, on_message=hear, on_interval=on_interval, beside=above
+            )  # fmt: skip
             with closing(drained):
                 next(each for each in drained if each is self or self._is_failure(each))
         return self._end(propagate, above, callback)
@@ -91,7 +93,7 @@ class AsyncResult(Handle, Generic[R]):
 
         above = self._above() if propagate and follow_parents else []
         if self.final is None:
-            await settled([self, *above], timeout, lambda each: each is self or self._is_failure(each), self)
+            await settled([self], timeout, lambda each: True, self, above)
         if self._is_failure(self):
             await looked(above)
         return self._end(propagate, above, callback)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kernelq.contracts import Backend, BackendUnavailable, Outcome
+from kernelq.contracts import PROPAGATE_STATES, Backend, BackendUnavailable, Outcome
 from kernelq.errors import BackendGetMetaError, TimeoutError
 
 from .meta import meta_of
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 60.0
 """Seconds between two looks at the clock while nothing is heard and no timeout is set."""
+
+BESIDE = 0.1
+"""Seconds until the first look at what is looked at beside the waiting, for each thousand; twice as long before each next one."""
+_SLICE = 1000
+"""Of these, how many are asked for at once."""
 
 INTERVAL = 0.5
 """Seconds between two calls of `on_interval`, unless `interval` says otherwise."""
@@ -92,10 +98,12 @@ def drain(
     interval: float | None = None,
     on_message: Callable[[dict[str, Any]], Any] | None = None,
     on_interval: Callable[[], Any] | None = None,
+    beside: Sequence[AsyncResult[Any]] = (),
 ) -> Generator[AsyncResult[Any]]:
     """Each result as its task ends, in that order, all waited for together; close it when you stop before its end.
 
-    `about` is the one whose ending is asked for, if it is one.
+    `about` is the one whose ending is asked for, if it is one. Those `beside` are not waited for, but looked at now and then,
+    and one that has failed is given.
 
     Raises:
         TimeoutError: `timeout` seconds after it began some had not ended; their tasks go on.
@@ -112,12 +120,14 @@ def drain(
         return
     first, total = next(iter(waiting.values()))[0], len(waiting)
     app, step = first.app, LONGEST_WAIT if on_interval is None else (interval or INTERVAL)
+    pauses_left = pauses_beside(beside)
+    look_at = time.monotonic() + next(pauses_left) if beside else math.inf
     with first.backend.watch(list(waiting)) as watch:
         tries = pauses(app)
         while waiting:
             left = step if deadline is None else max(0.0, min(step, deadline - time.monotonic()))
             try:
-                found = watch.changes(left)
+                found = watch.changes(max(0.0, min(left, look_at - time.monotonic())))
             except BackendUnavailable as error:
                 _pause(app, tries, error, waiting, left)
                 found = []
@@ -128,10 +138,34 @@ def drain(
                     for result in waiting.pop(outcome.id, ()):
                         result.settle(outcome)
                         yield result
-            if waiting and deadline is not None and time.monotonic() >= deadline:
+            is_late = deadline is not None and time.monotonic() >= deadline
+            if waiting and beside and (is_late or time.monotonic() >= look_at):
+                yield from failed(beside)
+                look_at = time.monotonic() + next(pauses_left)
+            if waiting and is_late:
+                assert timeout is not None
                 raise TimeoutError(late(about, total, len(waiting), timeout))
             if on_interval is not None:
                 on_interval()
+
+
+def pauses_beside(results: Sequence[AsyncResult[Any]]) -> Iterator[float]:
+    """Seconds before each look at what is looked at beside the waiting; endless."""
+    pause = BESIDE * (1 + len(results) // _SLICE)
+    while True:
+        yield pause
+        pause *= 2
+
+
+def failed(results: Sequence[AsyncResult[Any]]) -> Iterator[AsyncResult[Any]]:
+    """Those that have ended with an error by now. Of the others nothing is kept: they may be very many."""
+    for start in range(0, len(results), _SLICE):
+        some = {result.id: result for result in results[start : start + _SLICE]}
+        first = next(iter(some.values()))
+        for id, outcome in read(first.app, first.backend, some).items():
+            if outcome.state in PROPAGATE_STATES:
+                some[id].settle(outcome)
+                yield some[id]
 
 
 def late(about: AsyncResult[Any] | None, total: int, missing: int, timeout: float | None) -> str:

@@ -57,7 +57,7 @@ class Form:
             if kind in self.atoms:
                 continue
             if kind is dict or kind is list:
-                if depth > 1 and self.is_plain(item, depth - 1):
+                if depth > 1 and (not item or self.is_plain(item, depth - 1)):
                     continue
             elif kind is float and isfinite(item):
                 continue

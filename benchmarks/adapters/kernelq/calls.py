@@ -51,6 +51,10 @@ else:
         header = group(tasks.inc.s(i) for i in range(n))
         assert chord(header)(tasks.total.s()).get(timeout=300) == n * (n - 1) // 2 + n
 
+    def wide_chord_run(n: int) -> None:
+        header = (tasks.inc.s(i) for i in range(n))  # never held whole here
+        assert chord(header, tasks.marked_total.s())().get(timeout=300) == n * (n - 1) // 2 + n
+
     def group_run(n: int) -> None:
         assert len(group(tasks.inc.s(i) for i in range(n))().get(timeout=300)) == n
 

@@ -74,3 +74,9 @@ def inc(x: int) -> int:
 @app.task
 def total(xs: list[int]) -> int:
     return sum(xs)
+
+
+@app.task
+def marked_total(xs: list[int]) -> int:
+    mark(0)
+    return sum(xs)

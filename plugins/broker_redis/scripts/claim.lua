@@ -1,7 +1,7 @@
 -- Take messages for a consumer, or put it down as waiting.
 --   ARGV[2] consumer   [3] lease, seconds   [4] number of this fetch   [5] most messages
 --   [6] "1" to be put down as waiting when there is nothing   [7] "1" when it may be put down already
---   [8…] its queues
+--   [8] number of the settlement that left it to this claim to wake others, or ""   [9…] its queues
 -- Returns {"", keys, tokens, messages, marks, lost} (see deliveries.lua), or {seconds until there may be something, or
 -- "inf", lost} when nothing is there; `lost` has the consumers whose lease had ended and what was taken back of each.
 
@@ -88,7 +88,7 @@ if ARGV[1] == '1' then
   end
 end
 
-local queues = { unpack(ARGV, 8) }
+local queues = { unpack(ARGV, 9) }
 for i = 1, #queues do
   local due, left = promote(queues[i], now)
   if due > 0 then
@@ -131,6 +131,16 @@ else
     end
   end
   reply = { tostring(next_change), lost }
+end
+
+if ARGV[8] ~= '' then
+  local settled = match(call('HGET', P .. 'consumer:' .. id, 'settled') or '', '^%d+')
+  if settled ~= ARGV[8] and call('ZSCORE', P .. 'leases', id) then
+    call('HSET', P .. 'consumer:' .. id, 'ahead', ARGV[8]) -- it has yet to come, and wakes others itself
+  end
+  for i = 1, #queues do
+    freed[queues[i]] = math.huge
+  end
 end
 
 -- What came back or became due may be more than was taken here.

@@ -11,7 +11,8 @@
 --   held:<consumer>    hash    key → token: what a consumer holds
 --   states             hash    key → "<fence> <crashes> <suspect> <started>": only of what was handed out and came back
 --   leases             zset    consumer → instant its lease ends; of one that holds nothing and waits, about a day ahead
---   consumer:<id>      hash    lease: seconds; settled: "<number> <what was refused>" of its last settlement
+--   consumer:<id>      hash    lease: seconds; settled: "<number> <what was refused>" of its last settlement; ahead: number
+--                              of one that was to come before a claim and did not
 --   waiting:<queue>    zset    consumer → since when it waits for messages of the queue
 --   queues             set     every queue that is known
 --   letter:<ref>       hash    a dead letter: queue, key, reason, died_at, fence, priority, message
@@ -147,8 +148,9 @@ local function delay(queue, entries)
 end
 
 -- Let messages wait, but for those whose key waits or is held; `list` as `read_run` makes it. The first write, that of
--- ticks, is one that a full memory refuses: so all are accepted or none.
-local function publish(list, now)
+-- ticks, is one that a full memory refuses: so all are accepted or none. Nobody is woken for what is ready in the
+-- queues that are `looked` at next, if those are given.
+local function publish(list, now, looked)
   local keys = {}
   for i = 4, #list, 5 do
     keys[#keys + 1] = list[i]
@@ -161,6 +163,9 @@ local function publish(list, now)
   for queue, entries in pairs(ready) do
     spread('ZADD', P .. 'ready:' .. queue, entries)
     call('SADD', P .. 'queues', queue)
+    if looked and looked[queue] then
+      news[queue] = nil
+    end
   end
   for queue, entries in pairs(delayed) do
     if delay(queue, entries) then

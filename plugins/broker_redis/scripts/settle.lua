@@ -1,5 +1,8 @@
 -- Carry out the ends of attempts; nothing is done of one whose delivery the consumer does not hold under its token.
---   ARGV[2] consumer   [3] number of this settlement   [4] number of groups of acks, and of each group:
+--   ARGV[2] consumer   [3] number of this settlement
+--   number of queues that the consumer claims from right after this, and those: others need not be woken for what
+--     follows there, for claim.lua, told this number, does that for what it leaves
+--   number of groups of acks, and of each group:
 --     how many acks, how many effects each has; of each effect which fragment, database, number of arguments;
 --     then all keys, all tokens, and effect by effect the arguments of one ack after the other
 --   then for every other transition:
@@ -39,8 +42,8 @@ local function holds_of(first, last)
 end
 
 -- The groups, each with its effects, where in ARGV their arguments begin, and which of its acks are refused.
-local groups, i = {}, 5
-for g = 1, tonumber(ARGV[4]) do
+local groups, i = {}, 6 + ARGV[4]
+for g = 1, tonumber(ARGV[i - 1]) do
   local size, effects = tonumber(ARGV[i]), {}
   i = i + 2
   for e = 1, tonumber(ARGV[i - 1]) do
@@ -214,8 +217,16 @@ if #forgotten > 0 then
   forget(forgotten)
 end
 
+-- The queues that are looked at next; none if they were before this, as when the server did not know this script.
+local next_looked = {}
+if ARGV[4] ~= '0' and call('HGET', consumer, 'ahead') ~= number then
+  for j = 5, 4 + ARGV[4] do
+    next_looked[ARGV[j]] = true
+  end
+end
+
 -- After all deliveries: a successor may bear the key of the message it follows.
-publish(successors, now)
+publish(successors, now, next_looked)
 
 for queue, most in pairs(freed) do
   wake(queue, most)
