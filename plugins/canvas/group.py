@@ -23,7 +23,8 @@ V = TypeVar("V")
 class group(Composite[list[R]]):
     """Calls that run side by side: ``group(a, b)``, or of a list, an iterator or a generator, which is drawn when it is started.
 
-    What follows a group by ``|`` gets the list of its values, see `chord`. Options are those of every member.
+    Of more than 5,000 drawn none is kept: such a group can be started once. What follows a group by ``|`` gets the list of
+    its values, see `chord`. Options are those of every member.
     """
 
     TASK = "kernelq.group"
