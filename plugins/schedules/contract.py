@@ -6,6 +6,7 @@ import copy
 import datetime
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,12 +20,18 @@ class schedstate(NamedTuple):
     next: float
 
 
+_MOST_ASKS = 1000
+"""How often a schedule is asked to find one occurrence."""
+
+_LEAST_WAIT = 0.001
+"""Seconds."""
+
 KINDS: dict[str, type[BaseSchedule]] = {}
 """What `plain` writes as ``kind`` → the class."""
 
 
 class BaseSchedule:
-    """When a task is to run. A schedule of your own is a subclass with `next_after`, or, as elsewhere, with `is_due`.
+    """When a task is to run. A schedule of your own is a subclass with `next_after`, or, as elsewhere, with `is_due` or `remaining_estimate`.
 
     `nowfun` tells the time (a datetime; naive: UTC) to `is_due` and `remaining_estimate`, default the app's `now`; `tz` is the zone
     of the schedule, a name or a tzinfo, default the app's. To be kept in a store it also has `plain` and `from_plain`, under the `kind` of
@@ -33,11 +40,19 @@ class BaseSchedule:
 
     kind: ClassVar[str] = ""
 
+    is_predictable: ClassVar[bool] = True
+    """Whether `next_after` is what counts. Off for a class that has only an `is_due` or a `remaining_estimate` of its own: that may
+    look at anything, so it is to be asked when the time has come, and `next_after` is what it says today."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "kind" not in vars(cls):
             cls.kind = f"{cls.__module__}.{cls.__qualname__}"
         KINDS[cls.kind] = cls
+        if "next_after" in vars(cls):
+            cls.is_predictable, cls._foresee = True, cls.next_after
+        elif "is_due" in vars(cls) or "remaining_estimate" in vars(cls):
+            cls.is_predictable, cls.next_after = False, _asked  # type: ignore[method-assign]  # see there
 
     def __init__(
         self,
@@ -55,38 +70,29 @@ class BaseSchedule:
     def next_after(self, instant: float) -> float | None:
         """The first occurrence after `instant`, which is not counted itself; both are UTC epoch seconds. None: never again.
 
-        Looks at no clock: the same question has the same answer everywhere. A subclass that has an `is_due` of its own instead is asked for it,
-        as if it were `instant` and the last run were then.
+        Looks at no clock: the same question has the same answer everywhere.
         """
-        if type(self).is_due is BaseSchedule.is_due:
-            raise NotImplementedError(f"{type(self).__name__} needs next_after(instant) or is_due(last_run_at)")
-        then = datetime.datetime.fromtimestamp(instant, self.tz)
-        asked = copy.copy(self)  # threads may share a schedule
-        asked._app, asked.nowfun = self._app, lambda: then
-        seconds = float(asked.is_due(then)[1])
-        return instant + seconds if seconds < math.inf else None
+        raise NotImplementedError(f"{type(self).__name__} needs next_after(instant) or is_due(last_run_at)")
+
+    _foresee = next_after
+    """The `next_after` that a class was given or inherits, also where its `is_due` decides: what that reaches by `super` looks here."""
 
     def is_due(self, last_run_at: datetime.datetime) -> schedstate:
         """Whether a task that last ran at `last_run_at` (naive: UTC) is due, and in how many seconds to ask again.
 
         However many occurrences were missed, it is due once. Never again: infinitely many seconds.
         """
-        now = self.now().timestamp()
-        due_at = self.next_after(self.maybe_make_aware(last_run_at).timestamp())
-        if due_at is None or due_at > now:
-            return schedstate(False, math.inf if due_at is None else due_at - now)
-        return schedstate(True, self._until_next(now))
+        remains = _seconds(self.remaining_estimate(last_run_at))
+        if remains > 0:
+            return schedstate(False, remains)
+        return schedstate(True, _seconds(self.remaining_estimate(self.now())))
 
     def remaining_estimate(self, last_run_at: datetime.datetime) -> datetime.timedelta:
-        """How long until a task that last ran at `last_run_at` (naive: UTC) is due; negative if it is overdue."""
-        due_at = self.next_after(self.maybe_make_aware(last_run_at).timestamp())
+        """How long until a task that last ran at `last_run_at` (naive: UTC) is due; negative if it is overdue, the largest there is if never."""
+        due_at = self._foresee(self.maybe_make_aware(last_run_at).timestamp())
         if due_at is None:
             return datetime.timedelta.max
         return datetime.timedelta(seconds=due_at - self.now().timestamp())
-
-    def _until_next(self, now: float) -> float:
-        next_at = self.next_after(now)
-        return math.inf if next_at is None else next_at - now
 
     # --- whose, and where
 
@@ -172,3 +178,26 @@ def _zone(tz: str | datetime.tzinfo | None) -> datetime.tzinfo | None:
         return datetime.UTC if tz.upper() == "UTC" else ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"expected the name of a time zone such as Europe/Berlin, got {tz!r}") from error
+
+
+def _asked(self: BaseSchedule, instant: float) -> float | None:
+    """The first occurrence after `instant` if `is_due` says then what it says now: it is asked as a scheduler would, with the clock set.
+
+    Gives up after `_MOST_ASKS` times, with the instant to ask at next.
+    """
+    at, tz = instant, self.tz
+    last_run_at = datetime.datetime.fromtimestamp(instant, tz)
+    for _ in range(_MOST_ASKS):
+        then = copy.copy(self)
+        then._app, then.nowfun = self._app, partial(datetime.datetime.fromtimestamp, at, tz)
+        is_due, seconds = then.is_due(last_run_at)
+        if is_due and at > instant:
+            return at
+        if seconds == math.inf:
+            return None
+        at += max(float(seconds), _LEAST_WAIT)
+    return at
+
+
+def _seconds(left: datetime.timedelta) -> float:
+    return math.inf if left == datetime.timedelta.max else left.total_seconds()

@@ -151,7 +151,7 @@ class crontab(BaseSchedule):
         if not state.is_due or deadline is None:
             return state
         now = self.now().timestamp()
-        latest = self.next_after(math.nextafter(now - deadline, -math.inf))
+        latest = self._foresee(math.nextafter(now - deadline, -math.inf))
         return schedstate(latest is not None and latest <= now, state.next)
 
     # --- written down

@@ -28,7 +28,7 @@ def in_words(minute: Set[int], hour: Set[int], day_of_week: Set[int], day_of_mon
     times = _times(minute, hour)
     if days:
         return f"{times} {days}"
-    return f"{times} every day" if times.startswith("at ") else times
+    return times if "every" in times else f"{times} every day"
 
 
 def listed(words: Iterable[str]) -> str:
@@ -47,12 +47,16 @@ def _times(minute: Set[int], hour: Set[int]) -> str:
         past = f"{listed(f':{each:02}' for each in sorted(minute))}"
         if often:
             return often if on_the_hour else f"{often} at {past}"
-        return f"at {past} of the hours {_ranges(hour, 24)}"
+        return f"at {past} of the {_hours(hour)}"
     step_minute = _step(minute, 60)
     often = f"every {duration(step_minute * 60)}" if step_minute else f"at minutes {_ranges(minute, 60)}"
     if len(hour) == 24:
         return often if step_minute else f"{often} of every hour"
-    return f"{often} of the hours {_ranges(hour, 24)}"
+    return f"{often} of the {_hours(hour)}"
+
+
+def _hours(hour: Set[int]) -> str:
+    return f"{'hour' if len(hour) == 1 else 'hours'} {_ranges(hour, 24)}"
 
 
 def _days(day_of_week: Set[int], day_of_month: Set[int], month: Set[int]) -> str:
