@@ -14,11 +14,13 @@ from kernelq.errors import ImproperlyConfigured
 from .contract import BaseSchedule
 from .stretches import DAY
 
-_MOST_DAYS = 367
+_MOST_DAYS = 368
 """Days to look ahead: any event that a place has at all comes once a year."""
 
-_APART = 3600
-"""Seconds; two events that are closer are one, found from both sides of a day's limit."""
+_HOUR = 3600
+
+_DEGREE = 240
+"""Seconds by which the sun is earlier one degree to the east."""
 
 
 class _Event(NamedTuple):
@@ -26,6 +28,15 @@ class _Event(NamedTuple):
     horizon: str
     """Degrees, or degrees:minutes."""
     of_centre: bool
+
+    @property
+    def looked_for_from(self) -> int:
+        """Seconds from the sun's midnight: six hours before the half of its way in which the event can be.
+
+        The library says of the half that comes next whether the event is in it. Begun near noon or midnight, that might be another
+        than the one meant, and the first dusk after a summer without one would be missed.
+        """
+        return {"next_rising": -6 * _HOUR, "next_transit": 0, "next_setting": 6 * _HOUR}[self.method]
 
 
 _EVENTS = {
@@ -76,22 +87,19 @@ class solar(BaseSchedule):
 
     def next_after(self, instant: float) -> float | None:
         """The first such event after `instant`; None if there is none within a year."""
-        first = int(instant // DAY) - 2
-        previous: float | None = None
+        first = int((instant + self.lon * _DEGREE) // DAY) - 1
         # Day by day of one fixed calendar, so that the answer for an event does not depend on from where it is looked for.
-        for day in range(first, first + _MOST_DAYS + 2):
+        for day in range(first, first + _MOST_DAYS):
             found = self._on(day)
-            if found is None or (previous is not None and found - previous < _APART):
-                continue
-            if found > instant:
+            if found is not None and found > instant:
                 return found
-            previous = found
         return None
 
     def _on(self, day: int) -> float | None:
-        """The event's instant within the UTC day with that number since 1970, in whole seconds."""
+        """The event's instant on that day since 1970, by the sun at the place, in whole seconds."""
         ephem, event = _library(), _EVENTS[self.event]
-        start = datetime.datetime.fromtimestamp(day * DAY, datetime.UTC).replace(tzinfo=None)
+        begin = day * DAY - round(self.lon * _DEGREE) + event.looked_for_from
+        start = datetime.datetime.fromtimestamp(begin, datetime.UTC).replace(tzinfo=None)
         place = ephem.Observer()  # one for each question: it is changed by asking, and threads share schedules
         place.lat, place.lon, place.elevation, place.pressure = str(self.lat), str(self.lon), 0, 0
         place.horizon, place.date = event.horizon, start
@@ -101,7 +109,7 @@ class solar(BaseSchedule):
         except ephem.CircumpolarError:
             return None
         seconds = round(found.datetime().replace(tzinfo=datetime.UTC).timestamp())
-        return float(seconds) if day * DAY <= seconds < (day + 1) * DAY else None
+        return float(seconds) if begin <= seconds < begin + DAY else None
 
     def describe(self) -> str:
         """``at sunset at 52.5° north, 13.4° east``."""

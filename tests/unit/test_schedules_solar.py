@@ -6,6 +6,7 @@ import datetime
 import pickle
 import subprocess
 import sys
+from itertools import pairwise
 
 import ephem
 import pytest
@@ -86,6 +87,34 @@ def test_where_the_sun_does_not_set_for_weeks_the_next_sunset_is_after_them() ->
 
     assert after("sunset", tromso, JUNE).month == 7
     assert after("dusk_astronomical", tromso, JUNE).month >= 8
+
+
+def test_the_first_dusk_after_a_summer_without_one_is_found() -> None:
+    first = after("dusk_astronomical", (51.5, 0), datetime.datetime(2022, 6, 27, tzinfo=datetime.UTC))
+
+    assert first.date() == datetime.date(2022, 7, 21)
+    assert altitude((51.5, 0), first - datetime.timedelta(days=1)) > -18
+    assert altitude((51.5, 0), first) == pytest.approx(-18, abs=0.02)
+
+
+@pytest.mark.parametrize("place", [(69.65, 18.96), (51.5, 0), (-17.7, 178.8), (-54.8, -68.3), (65.7, -179.9)], ids=str)
+@pytest.mark.parametrize(("event", "height", "rises"), [("dusk_civil", -6, False), ("dawn_astronomical", -18, True)])
+def test_a_year_has_the_events_that_a_walk_along_the_sun_finds(
+    event: str, height: float, rises: bool, place: tuple[float, float]
+) -> None:
+    step, found, at = datetime.timedelta(minutes=15), [], MARCH
+    while (at := after(event, place, at)) < MARCH + datetime.timedelta(days=365):
+        found.append(at)
+
+    heights = [(MARCH + n * step, altitude(place, MARCH + n * step)) for n in range(365 * 96)]
+    passed = [
+        moment
+        for (moment, one), (_, two) in pairwise(heights)
+        if (one < height <= two if rises else one >= height > two)
+    ]
+
+    assert [any(moment <= each <= moment + step for each in found) for moment in passed] == [True] * len(passed)
+    assert len(passed) <= len(found) <= len(passed) + 4  # those it passes for less than a step
 
 
 def test_in_the_southern_hemisphere_the_days_of_june_are_short() -> None:
