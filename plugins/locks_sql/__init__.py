@@ -9,7 +9,7 @@ options: see the engine's page (`kernelq_plugins.engine_sql`). Settings: none of
 Guarantee: a key is one row, so it has one holder. With the broker at the same URL the release of a claim and the settlement of
 its task's message are one transaction.
 
-Table: ``kernelq_claims`` (see `tables`). What it does not do: tell keys apart that differ only in what MySQL cannot store.
+Table: ``kernelq_claims`` (see `tables`). What it does not do: be quick where very many calls want one key: each waits for the row.
 
 Parts: `store` (the driver), `claiming` (the statements), `tables`.
 """

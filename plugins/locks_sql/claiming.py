@@ -32,7 +32,12 @@ _INSERTS: dict[str, Callable[[], Insert]] = {
 
 def insert_of(dialect: str) -> Insert:
     """The INSERT of a dialect."""
-    return _INSERTS[dialect]()
+    return _INSERTS[dialect]().execution_options(preserve_rowcount=True)
+
+
+def stored(key: str) -> str:
+    """A key as its row has it: MySQL leaves spaces at the end out of account when it compares."""
+    return f"{key}."
 
 
 def claim(connection: Any, insert: Insert, wanted: Claim, now: float) -> Holder | None:
@@ -41,11 +46,11 @@ def claim(connection: Any, insert: Insert, wanted: Claim, now: float) -> Holder 
     Inserted first: most keys are free, and to lock a row that is not there is what MySQL's deadlocks are made of.
     """
     row = {
-        "key": wanted.key, "token": wanted.token, "task": wanted.task, "queue": wanted.queue, "since": now,
+        "key": stored(wanted.key), "token": wanted.token, "task": wanted.task, "queue": wanted.queue, "since": now,
         "ends_at": now + wanted.ttl,
     }  # fmt: skip
     while not connection.execute(insert, row).rowcount:
-        found = connection.execute(_BY_KEY, {"b_key": wanted.key}).one_or_none()
+        found = connection.execute(_BY_KEY, {"b_key": row["key"]}).one_or_none()
         if found is None:
             continue  # it was freed in between
         lives = found.queue or found.ends_at > now
@@ -65,7 +70,7 @@ def carry_out(connection: Any, ops: Sequence[Op], now: float) -> None:
             connection.execute(_RELEASE if kind is Release else _KEEP, run)
             run = []
         kind = type(op)
-        words: dict[str, Any] = {"b_key": op.key, "b_token": op.token}
+        words: dict[str, Any] = {"b_key": stored(op.key), "b_token": op.token}
         if isinstance(op, Keep):
             words |= {"b_queue": op.queue, "b_ends_at": now + op.ttl, "b_now": now}
         run.append(words)
@@ -76,5 +81,5 @@ def carry_out(connection: Any, ops: Sequence[Op], now: float) -> None:
 def seen(row: Any, now: float) -> Holder:
     """A row as others see it."""
     return Holder(
-        key=row.key, token=row.token, task=row.task, queue=row.queue, since=row.since, remaining=row.ends_at - now
+        key=row.key[:-1], token=row.token, task=row.task, queue=row.queue, since=row.since, remaining=row.ends_at - now
     )

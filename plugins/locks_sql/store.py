@@ -10,7 +10,7 @@ from kernelq.locks import Claim, Holder, LockStore, Op
 from kernelq.sql import SqlEngine
 from sqlalchemy import ColumnElement, delete, select
 
-from .claiming import carry_out, claim, insert_of, seen
+from .claiming import carry_out, claim, insert_of, seen, stored
 from .errors import store_errors
 from .tables import claims, metadata
 
@@ -58,12 +58,13 @@ class SqlLockStore(LockStore):
     @store_errors()
     def holders(self, keys: Collection[str]) -> dict[str, Holder]:
         now = self.now()  # asked before a connection is lent: there may be only one
-        names = list(keys)
+        names = [stored(key) for key in keys]
         found: dict[str, Holder] = {}
         with self._sql.read() as connection:
             for i in range(0, len(names), _CHUNK):
                 statement = select(claims).where(claims.c.key.in_(names[i : i + _CHUNK]), _lives(now))
-                found.update((row.key, seen(row, now)) for row in connection.execute(statement))
+                holders = [seen(row, now) for row in connection.execute(statement)]
+                found |= {holder.key: holder for holder in holders}
         return found
 
     @store_errors()
@@ -75,7 +76,7 @@ class SqlLockStore(LockStore):
 
     @store_errors()
     def free(self, key: str) -> bool:
-        return self._delete(claims.c.key == key, _lives(self.now())) > 0
+        return self._delete(claims.c.key == stored(key), _lives(self.now())) > 0
 
     @store_errors()
     def cleanup(self) -> int:
