@@ -64,7 +64,7 @@ from kernelq import Option, hookimpl
 if TYPE_CHECKING:
     import click
     from kernelq import KernelQ, Task
-    from kernelq.contracts import Effect, Ending
+    from kernelq.contracts import Message
 
 
 @hookimpl
@@ -88,13 +88,12 @@ def task_registered(app: KernelQ, task: Task[..., Any]) -> None:
 
 
 @hookimpl
-def advance(app: KernelQ, ending: Ending) -> Sequence[Effect]:
-    """Release the claim with the end of its task. Here, not in the gate: the task may be unknown to who ends it."""
-    if "kernelq_once" not in ending.message.headers:
-        return ()
-    from .ending import effects_of
+def task_unknown(app: KernelQ, message: Message) -> None:
+    """Release its claim too, should the task be given up here."""
+    if "kernelq_once" in message.headers:
+        from .ending import hear
 
-    return effects_of(app, ending)
+        hear(app)
 
 
 @hookimpl

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from kernelq import KernelQError
-from kernelq.contracts import RETRY, REVOKED, Effect, Message, Recorder, Verdict
+from kernelq import KernelQ, KernelQError, hookimpl
+from kernelq.contracts import RETRY, REVOKED, Effect, Message, Recorder, StashKey, Verdict
 from kernelq.errors import TaskRevokedError
 
 from .contract import Keep, Op, Release
 from .errors import Superseded
-from .mark import Mark, mark_of
+from .mark import HEADER, Mark, mark_of
 from .store import lock_store
 
 if TYPE_CHECKING:
-    from kernelq import KernelQ
     from kernelq.contracts import Ending
 
 log = logging.getLogger("kernelq.once")
@@ -25,6 +25,27 @@ UNCOMMITTED: Final = 60.0
 """Seconds after which a claim may be questioned whose message is part of the caller's own transaction."""
 
 _handed = threading.local()
+
+
+class Endings:
+    """Hears how attempts end; a plugin of its own, so that who has no task that is queued once pays nothing."""
+
+    @hookimpl
+    def advance(self, app: KernelQ, ending: Ending) -> Sequence[Effect]:
+        """Release the claim with the end of its task."""
+        return effects_of(app, ending) if HEADER in ending.message.headers else ()
+
+
+_ENDINGS: StashKey[Endings] = StashKey()
+_registering = threading.Lock()
+
+
+def hear(app: KernelQ) -> None:
+    """Have claims released in this process. From any thread."""
+    with _registering:
+        if _ENDINGS not in app.stash:
+            app.stash[_ENDINGS] = endings = Endings()
+            app.register_plugin(endings, "once_lock:endings")
 
 
 def effects_of(app: KernelQ, ending: Ending) -> list[Effect]:

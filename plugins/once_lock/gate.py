@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from .claiming import claim
 from .contract import ANYBODY, Claim, Keep, Release
-from .ending import life_of, taken_over
+from .ending import hear, life_of, taken_over
 from .errors import AlreadyQueued
 from .key import key_of
 from .mark import HEADER, Mark, erase, mark_of, marked, stamp, unclaimed
@@ -46,6 +46,7 @@ _ORDER: StashKey[Order] = StashKey()
 
 def watch(app: KernelQ, task: Task[..., Any]) -> None:
     """Have the calls and runs of a task go through the gate."""
+    hear(app)
     if _GATE not in app.stash:
         app.stash[_GATE] = gate = Gate(app)
         app.register_plugin(gate, "once_lock:gate")
