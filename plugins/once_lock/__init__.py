@@ -40,7 +40,8 @@ No claim is taken away by a clock while its message is there: when `timeout` is 
 the queue of that message holds anything at all, waiting, delayed or running. If it does the claim goes on; if not, the message was
 purged or lost, and the key is had. So nothing runs twice because it took long, and nothing stays locked. What time alone ends: a claim
 whose publisher died before the message was accepted (15 seconds), one of a task that was acknowledged before it ran (renewed while it
-runs, a lease at a time), and with RabbitMQ, which cannot be asked, every one (`timeout`, renewed while the task runs).
+runs, a lease at a time), a throttled call's (`period`), one made within the caller's own transaction (looked at after a minute), and with
+RabbitMQ, which cannot be asked, every one (`timeout`, renewed while the task runs).
 
 Eager calls hold their key while they run, in memory unless a store is named. Calls of the function, and `apply`, hold nothing.
 
@@ -48,7 +49,7 @@ What it does not do: claim for steps that a worker starts by itself (those of ch
 letter that is sent again. A call whose acknowledgement was lost counts as failed and frees its key, though the broker may have it. With replace a
 newer call may run beside an older one that runs already. A message purged from a queue that is never empty keeps its key until
 ``kernelq once release``. Members of a group or chord, and calls with callbacks, are refused (`AlreadyQueued`) also by return_existing: nobody
-would call what waits for them.
+would call what waits for them. When one of several messages published together is refused, the others keep their keys for 15 seconds.
 
 Parts: `queue_once` (the base class), `rule` and `key` (what `once` asks), `mark` (the header by which a message knows its claim), `gate` and `claiming` (publishing),
 `ending` (releasing), `superseding`, `running` (renewal), `store`, `celery_form`, `contract` (what it asks of a store), `commands`.

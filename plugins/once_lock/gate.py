@@ -153,13 +153,17 @@ class Gate:
     @hookimpl
     def task_prerun(self, app: KernelQ, task: Task[..., Any], request: Context) -> None:
         """Free the key of a task that holds it only while it waits; have others kept where no message does that."""
-        mark = None if request.message is None else mark_of(request.message)
-        if mark is None or mark.policy == "throttle" or request.message is None:
+        message = request.message
+        mark = None if message is None else mark_of(message)
+        if message is None or mark is None or mark.policy == "throttle":
             return
+        is_early = not task.option("acks_late")
         if mark.unlock_before_run:
-            lock_store(app).apply([Release(mark.key, request.message.id)])
-        elif not task.option("acks_late") or not app.broker.capabilities.inventory:
-            self._renewal.begin(mark.key, request.message.id)
+            lock_store(app).apply([Release(mark.key, message.id)])
+        elif is_early or not app.broker.capabilities.inventory:
+            # One that the broker still has will be run again after a crash, and is to find its key.
+            ttl: float = app.conf.worker_lease if is_early else max(mark.timeout, app.conf.worker_lease)
+            self._renewal.begin(Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl))
 
     @hookimpl
     def task_postrun(self, request: Context) -> None:

@@ -6,10 +6,12 @@ import logging
 import os
 import threading
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
+import msgspec
 from kernelq.contracts import BackendError
 
-from .contract import Keep
+from .contract import Claim, Keep
 from .store import lock_store
 
 if TYPE_CHECKING:
@@ -19,20 +21,23 @@ log = logging.getLogger("kernelq.once")
 
 
 class Renewal:
-    """Keeps claims of running tasks for a lease at a time, every third of it, on a thread of its own."""
+    """Keeps claims of running tasks, every third of a lease, on a thread of its own."""
 
     def __init__(self, app: KernelQ) -> None:
         self._app = app
-        self._keys: dict[str, str] = {}  # by token
-        self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
-        os.register_at_fork(after_in_child=self._begin_anew)
+        self._thread: threading.Thread | None = None
+        self._claims: dict[str, Claim] = {}  # by token
+        _everywhere.add(self)
 
-    def begin(self, key: str, token: str) -> None:
-        """Keep this claim from now on. Raises `BackendError`."""
-        lock_store(self._app).apply([Keep(key, token, self._lease)])
+    def begin(self, claim: Claim) -> None:
+        """Keep this claim from now on, `ttl` seconds at a time, unless another task has the key by now. Raises `BackendError`."""
+        [holder] = lock_store(self._app).claim([msgspec.structs.replace(claim, queue="")])
+        if holder is not None:
+            log.warning("task %s[%s] runs although %s is held by %s", claim.task, claim.token, claim.key, holder.token)
+            return
         with self._guard:
-            self._keys[token] = key
+            self._claims[claim.token] = claim
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="claim-keeper", daemon=True)
                 self._thread.start()
@@ -40,25 +45,32 @@ class Renewal:
     def end(self, token: str) -> None:
         """Keep it no more."""
         with self._guard:
-            self._keys.pop(token, None)
-
-    @property
-    def _lease(self) -> float:
-        lease: float = self._app.conf.worker_lease
-        return lease
+            self._claims.pop(token, None)
 
     def _run(self) -> None:
         rest = threading.Event()
-        while not rest.wait(self._lease / 3):
+        while not rest.wait(self._app.conf.worker_lease / 3):
             with self._guard:
-                kept = dict(self._keys)
+                kept = list(self._claims.values())
                 if not kept:
                     self._thread = None
                     return
             try:
-                lock_store(self._app).apply([Keep(key, token, self._lease) for token, key in kept.items()])
+                lock_store(self._app).apply([Keep(claim.key, claim.token, claim.ttl) for claim in kept])
             except BackendError as error:
                 log.warning("cannot renew %d claims: %s", len(kept), error)
 
-    def _begin_anew(self) -> None:
-        self._guard, self._thread, self._keys = threading.Lock(), None, {}
+    def forget(self) -> None:
+        """Keep nothing: in a fork, which has none of its parent's threads, nor runs its tasks."""
+        self._guard, self._thread, self._claims = threading.Lock(), None, {}
+
+
+_everywhere: WeakSet[Renewal] = WeakSet()
+
+
+def _after_fork() -> None:
+    for renewal in _everywhere:
+        renewal.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,100 @@
+"""Queue once with workers: stores on the broker's engine and elsewhere, brokers that can be asked and one that cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from kernelq import AlreadyQueued, Ignore, KernelQ, QueueOnce, Reject, uuid
+from kernelq.once import lock_store
+from kernelq.testing import start_worker
+from waiting import until
+
+Urls = dict[str, str]
+
+PLACES = ("memory", "sqlite", "redis", "file beside redis", "redis beside sqlite", "file beside rabbitmq")
+
+
+@pytest.fixture(params=PLACES)
+def app(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[KernelQ]:
+    def redis() -> str:
+        return f"redis://127.0.0.1:{request.getfixturevalue('redis_server').port}/0?prefix={uuid()}"
+
+    sqlite, file = f"sqlite:///{tmp_path}/kernelq.sqlite3", f"file://{tmp_path}/once"
+    place: Callable[[], tuple[str, str | None, str | None]] = {
+        "memory": lambda: ("memory://", "memory://", None),
+        "sqlite": lambda: (sqlite, sqlite, None),
+        "redis": lambda: ((url := redis()), url, None),
+        "file beside redis": lambda: ((url := redis()), url, file),
+        "redis beside sqlite": lambda: (sqlite, sqlite, redis()),
+        "file beside rabbitmq": lambda: (_vhost(request.getfixturevalue("rabbit_server")), sqlite, file),
+    }[request.param]
+    broker, backend, store = place()
+    with KernelQ("once", broker=broker, backend=backend, once_store=store, set_as_current=False) as app:
+        yield app
+
+
+def _vhost(server: Any) -> str:
+    name = f"once{uuid().replace('-', '')}"
+    server.control("add_vhost", name)
+    server.control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+    return f"{server.url.rstrip('/')}/{name}"
+
+
+@pytest.mark.parametrize("how", ["success", "failure", "ignored", "rejected", "retried", "expired"])
+def test_the_same_work_is_queued_again_after_every_ending(app, how):
+    opened = Event()
+
+    @app.task(base=QueueOnce, bind=True, name="work", throws=(ValueError,), once={"keys": []}, max_retries=1)
+    def work(self: Any, how: str) -> str:
+        assert opened.wait(30)
+        if how == "failure":
+            raise ValueError(how)
+        if how == "ignored":
+            raise Ignore
+        if how == "rejected":
+            raise Reject(how)
+        if how == "retried":
+            raise self.retry(countdown=0, exc=ValueError(how))
+        return how
+
+    result = work.apply_async((how,), expires=-1.0 if how == "expired" else None)
+    with start_worker(app, pool="threads"):
+        if how != "expired":
+            with pytest.raises(AlreadyQueued) as refused:
+                work.delay("again")
+            assert refused.value.task_id == result.id
+        opened.set()
+        until(lambda: not lock_store(app).claims(), "the key to be free")
+        assert work.delay("success").get(timeout=30) == "success"
+
+
+def test_a_claim_lasts_while_its_task_runs(app):
+    opened, begun = Event(), Event()
+    app.conf.worker_lease = 0.5
+
+    @app.task(base=QueueOnce, name="work", once={"timeout": 1})
+    def work() -> None:
+        begun.set()
+        assert opened.wait(30)
+
+    first = work.delay()
+    with start_worker(app, pool="threads"):
+        assert begun.wait(30)
+        key = work.get_key()
+        seen = lock_store(app).holders([key])[key].since
+        until(lambda: _age(app, key, seen) > 2.0, "the claim to outlast its timeout")
+        with pytest.raises(AlreadyQueued) as refused:
+            work.delay()
+        opened.set()
+        until(lambda: not lock_store(app).claims(), "the key to be free")
+    assert refused.value.task_id == first.id
+
+
+def _age(app: KernelQ, key: str, since: float) -> float:
+    import time
+
+    assert key in lock_store(app).holders([key])
+    return time.time() - since
