@@ -49,7 +49,8 @@ What it does not do: claim for steps that a worker starts by itself (those of ch
 letter that is sent again. A call whose acknowledgement was lost counts as failed and frees its key, though the broker may have it. With replace a
 newer call may run beside an older one that runs already. A message purged from a queue that is never empty keeps its key until
 ``kernelq once release``. Members of a group or chord, and calls with callbacks, are refused (`AlreadyQueued`) also by return_existing: nobody
-would call what waits for them. When one of several messages published together is refused, the others keep their keys for 15 seconds.
+would call what waits for them. A call within the caller's own transaction (``session=``) on SQLite must be its first statement, or have its claims elsewhere
+(`once_store`): a file has one writer. When one of several messages published together is refused, the others keep their keys for 15 seconds.
 
 Parts: `queue_once` (the base class), `rule` and `key` (what `once` asks), `mark` (the header by which a message knows its claim), `gate` and `claiming` (publishing),
 `ending` (releasing), `superseding`, `running` (renewal), `store`, `celery_form`, `contract` (what it asks of a store), `commands`.

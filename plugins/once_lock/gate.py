@@ -85,21 +85,16 @@ class Gate:
             message = replace(message, eta=max(message.eta or 0.0, app.publisher.now() + rule.period))
         return marked(message, mark)
 
-    @hookimpl
+    @hookimpl(trylast=True)  # what others refuse is to claim nothing
     def admit(self, app: KernelQ, message: Message) -> Admission | None:
         """Claim the message's key, or refuse it in favour of who holds that."""
         mark = unclaimed(message)
         if mark is None:
             return None
         store = lock_store(app)
-        is_throttled = mark.policy == "throttle"
-        wanted = Claim(
-            key=mark.key,
-            token=message.id,
-            task=message.task,
-            ttl=mark.period if is_throttled else PROVISIONAL,
-            over=ANYBODY if mark.policy in REPLACING else None,
-        )
+        ttl, queue = _at_first(app, message, mark)
+        over = ANYBODY if mark.policy in REPLACING else None
+        wanted = Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl, queue=queue, over=over)
         try:
             holder = claim(app, store, wanted)
         except BackendUnavailable as error:
@@ -116,7 +111,7 @@ class Gate:
     def after_task_publish(self, app: KernelQ, message: Message) -> None:
         """The message is there: from now on the claim lives as long as that."""
         mark = mark_of(message)
-        if mark is None or mark.policy == "throttle" or message.retries or message.replaced:
+        if mark is None or mark.policy == "throttle" or mark.session or message.retries or message.replaced:
             return
         ttl, queue = life_of(app, message, mark)
         lock_store(app).apply([Keep(mark.key, message.id, ttl, queue)])
@@ -170,6 +165,15 @@ class Gate:
         """Keep it no more: its end has said what becomes of it."""
         if request.message is not None and HEADER in request.message.headers:
             self._renewal.end(request.message.id)
+
+
+def _at_first(app: KernelQ, message: Message, mark: Mark) -> tuple[float, str]:
+    """How long a claim lasts while its message is not accepted yet, and the queue it depends on."""
+    if mark.policy == "throttle":
+        return mark.period, ""
+    if mark.session:  # nobody tells when that is committed, and until then its tables may be locked
+        return life_of(app, message, mark)
+    return PROVISIONAL, ""
 
 
 def _is_awaited(app: KernelQ, message: Message) -> bool:

@@ -28,6 +28,7 @@ def key_of(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any],
     if keys is not None:
         given = {name: _argument(task, signature, given, name) for name in keys}
     key = "_".join(["qo", task.name, *(f"{name}-{text(value)}" for name, value in sorted(given.items()))])
+    key = key.replace("\0", "\\0")  # which PostgreSQL does not store
     if len(key) <= LONGEST:
         return key
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()

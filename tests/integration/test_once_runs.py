@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 from kernelq import AlreadyQueued, Ignore, KernelQ, QueueOnce, Reject, uuid
 from kernelq.once import lock_store
 from kernelq.testing import start_worker
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 from waiting import until
 
-Urls = dict[str, str]
-
-PLACES = ("memory", "sqlite", "redis", "file beside redis", "redis beside sqlite", "file beside rabbitmq")
+PLACES = ("memory", "sqlite", "redis", "postgresql", "file beside redis", "redis beside sqlite", "file beside rabbitmq")
 
 
 @pytest.fixture(params=PLACES)
@@ -27,6 +28,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[KernelQ]:
         "memory": lambda: ("memory://", "memory://", None),
         "sqlite": lambda: (sqlite, sqlite, None),
         "redis": lambda: ((url := redis()), url, None),
+        "postgresql": lambda: ((url := _database(request.getfixturevalue("postgres_server"))), url, None),
         "file beside redis": lambda: ((url := redis()), url, file),
         "redis beside sqlite": lambda: (sqlite, sqlite, redis()),
         "file beside rabbitmq": lambda: (_vhost(request.getfixturevalue("rabbit_server")), sqlite, file),
@@ -34,6 +36,11 @@ def app(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[KernelQ]:
     broker, backend, store = place()
     with KernelQ("once", broker=broker, backend=backend, once_store=store, set_as_current=False) as app:
         yield app
+
+
+def _database(server: Any) -> str:
+    url: str = server.fresh(f"once_{uuid().replace('-', '')}")
+    return url
 
 
 def _vhost(server: Any) -> str:
@@ -93,8 +100,30 @@ def test_a_claim_lasts_while_its_task_runs(app):
     assert refused.value.task_id == first.id
 
 
-def _age(app: KernelQ, key: str, since: float) -> float:
-    import time
+def test_a_call_within_a_transaction_holds_its_key_until_that_is_undone(tmp_path):
+    url = f"sqlite:///{tmp_path}/kernelq.sqlite3"
+    database = create_engine(url)
+    with KernelQ("once", broker=url, backend=url, set_as_current=False) as app:
+        work: Any = app.task(lambda: None, base=QueueOnce, name="work", once={"timeout": 0.2})
+        with Session(database) as session:
+            first = work.apply_async(session=session)
+            session.commit()
+        with pytest.raises(AlreadyQueued) as refused:
+            work.delay()
+        assert refused.value.task_id == first.id
+        app.broker.purge("default")
+        until(lambda: lock_store(app).claims()[0].remaining < 0, "the claim's time to be up")
 
+        with Session(database) as session:
+            undone = work.apply_async(session=session)
+            session.rollback()
+        assert lock_store(app).claims()[0].token == undone.id
+        until(lambda: lock_store(app).claims()[0].remaining < 0, "the claim's time to be up")
+
+        assert work.delay()
+    database.dispose()
+
+
+def _age(app: KernelQ, key: str, since: float) -> float:
     assert key in lock_store(app).holders([key])
     return time.time() - since
