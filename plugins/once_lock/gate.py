@@ -31,6 +31,7 @@ from .superseding import Order
 
 if TYPE_CHECKING:
     from kernelq import Context, Task, Worker
+    from kernelq.contracts import Ending
 
 log = logging.getLogger("kernelq.once")
 
@@ -161,8 +162,14 @@ class Gate:
             self._renewal.begin(Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl))
 
     @hookimpl
+    def advance(self, ending: Ending) -> None:
+        """Keep it no more: its end says what becomes of it, and a renewal that came after that would undo it."""
+        if HEADER in ending.message.headers:
+            self._renewal.end(ending.message.id)
+
+    @hookimpl
     def task_postrun(self, request: Context) -> None:
-        """Keep it no more: its end has said what becomes of it."""
+        """The same for an end that is no end of an attempt."""
         if request.message is not None and HEADER in request.message.headers:
             self._renewal.end(request.message.id)
 

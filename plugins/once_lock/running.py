@@ -50,15 +50,17 @@ class Renewal:
     def _run(self) -> None:
         rest = threading.Event()
         while not rest.wait(self._app.conf.worker_lease / 3):
-            with self._guard:
-                kept = list(self._claims.values())
-                if not kept:
+            with self._guard:  # all the time, so that nothing is renewed after its `end`
+                if not self._claims:
                     self._thread = None
                     return
-            try:
-                lock_store(self._app).apply([Keep(claim.key, claim.token, claim.ttl) for claim in kept])
-            except BackendError as error:
-                log.warning("cannot renew %d claims: %s", len(kept), error)
+                self._renew()
+
+    def _renew(self) -> None:
+        try:
+            lock_store(self._app).apply([Keep(claim.key, claim.token, claim.ttl) for claim in self._claims.values()])
+        except BackendError as error:
+            log.warning("cannot renew %d claims: %s", len(self._claims), error)
 
     def forget(self) -> None:
         """Keep nothing: in a fork, which has none of its parent's threads, nor runs its tasks."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
-from threading import Event
+from threading import Event, Lock, Thread
 from typing import Any
 
 import pytest
@@ -98,6 +99,47 @@ def test_a_claim_lasts_while_its_task_runs(app):
         opened.set()
         until(lambda: not lock_store(app).claims(), "the key to be free")
     assert refused.value.task_id == first.id
+
+
+def test_of_many_calls_of_the_same_work_no_two_ever_run_at_once(app):
+    guard, running, worst, ran = Lock(), [0, 0, 0], [0], [0]
+
+    @app.task(
+        base=QueueOnce,
+        bind=True,
+        name="work",
+        throws=(ValueError,),
+        max_retries=1,
+        once={"keys": ["key"], "graceful": True},
+    )
+    def work(self: Any, key: int, how: int) -> None:
+        with guard:
+            running[key] += 1
+            ran[0] += 1
+            worst[0] = max(worst[0], running[key])
+        try:
+            if how == 1:
+                raise self.retry(countdown=0, exc=ValueError("again"))
+            if how == 2:
+                raise Reject("no")
+        finally:
+            with guard:
+                running[key] -= 1
+
+    def call(seed: int) -> None:
+        chances = random.Random(seed)
+        while ran[0] < 40:
+            work.delay(chances.randrange(3), chances.randrange(4))
+
+    with start_worker(app, pool="threads", concurrency=4):
+        callers = [Thread(target=call, args=(seed,)) for seed in range(4)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        until(lambda: not lock_store(app).claims(), "every key to be free")
+
+    assert worst == [1]
 
 
 def test_a_call_within_a_transaction_holds_its_key_until_that_is_undone(tmp_path):
