@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .current.current import shared_task as shared_task
     from .eager.methods import TaskMethods as TaskEager
     from .expiry_watch.watch import expired_counts as expired_counts
+    from .once_lock.errors import AlreadyQueued as AlreadyQueued
+    from .once_lock.queue_once import QueueOnce as QueueOnce
     from .results.backend_methods import BackendMethods as BackendMethods
     from .results.eager import EagerResult as EagerResult
     from .results.group_result import GroupResult as GroupResult
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "AlreadyQueued",
     "AsyncResult",
     "Broadcast",
     "EagerResult",
@@ -76,6 +79,7 @@ __all__ = [
     "GroupResult",
     "NotAccepted",
     "Queue",
+    "QueueOnce",
     "ResultSet",
     "Signature",
     "StampingVisitor",

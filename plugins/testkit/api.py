@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .suites import BrokerFaultSuite as BrokerFaultSuite
     from .suites import BrokerSuite as BrokerSuite
     from .suites import Column as Column
+    from .suites import LockStoreSuite as LockStoreSuite
     from .suites import WorkflowStoreSuite as WorkflowStoreSuite
     from .suites import behaviours as behaviours
     from .suites import engines_table as engines_table
@@ -26,6 +27,7 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "LockStoreSuite",
     "Proxy",
     "WorkflowStoreSuite",
     "behaviours",

@@ -11,6 +11,7 @@ pytest.register_assert_rewrite(
             "book",
             "broker_bench",
             "broker_machine",
+            "claiming",
             "closing",
             "dead_letters",
             "dying",
@@ -18,11 +19,14 @@ pytest.register_assert_rewrite(
             "fetching",
             "joining",
             "leasing",
+            "lock_bench",
+            "lock_suite",
             "lost_replies",
             "meeting_within",
             "outages",
             "outlasting",
             "publishing",
+            "releasing",
             "samples",
             "settling",
             "sharing",
@@ -42,6 +46,7 @@ from .behaviour import Behaviour, behaviours, requires  # noqa: E402
 from .broker_suite import BrokerSuite  # noqa: E402
 from .engines_table import Column, engines_table  # noqa: E402
 from .fault_suites import BackendFaultSuite, BrokerFaultSuite  # noqa: E402
+from .lock_suite import LockStoreSuite  # noqa: E402
 from .workflow_suite import WorkflowStoreSuite  # noqa: E402
 
 __all__ = [
@@ -51,6 +56,7 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "LockStoreSuite",
     "WorkflowStoreSuite",
     "behaviours",
     "engines_table",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelq.contracts import Broker, Capabilities
-from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from kernelq.testing import BackendSuite, BrokerSuite, LockStoreSuite, WorkflowStoreSuite
 from kernelq_plugins.broker_memory.broker import MemoryBroker
 from kernelq_plugins.broker_memory.ledger import Ledger
 
@@ -20,6 +20,11 @@ class TestMemoryBroker(BrokerSuite):
 class TestMemoryBackend(BackendSuite):
     url = "memory://"
     capabilities = Capabilities()
+
+
+class TestMemoryLocks(LockStoreSuite):
+    url = "memory://"
+    capabilities = Capabilities(leases=True, transactions=True)
 
 
 class TestMemoryWorkflows(WorkflowStoreSuite):

@@ -13,7 +13,7 @@ import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker, BrokerError, BrokerRefused, BrokerUnavailable, Delivery, Message, Transition
 from kernelq.sql import SqlEngine
-from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from kernelq.testing import BackendSuite, BrokerSuite, LockStoreSuite, WorkflowStoreSuite
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.mysql import _HEAD
 from kernelq_plugins.broker_sql.tables import messages
@@ -45,6 +45,10 @@ class TestMariaBroker(OnMaria, OwnSessions, BrokerSuite):
 
 
 class TestMariaBackend(OnMaria, BackendSuite):
+    pass
+
+
+class TestMariaLocks(OnMaria, LockStoreSuite):
     pass
 
 

@@ -29,7 +29,7 @@ from kernelq.contracts import (
     Transition,
 )
 from kernelq.sql import SqlEngine
-from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from kernelq.testing import BackendSuite, BrokerSuite, LockStoreSuite, WorkflowStoreSuite
 from kernelq_plugins.backend_sql.postgresql import _CLEAN
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.postgresql import _claim
@@ -63,6 +63,10 @@ class TestPostgresBroker(OnPostgres, OwnSessions, BrokerSuite):
 
 
 class TestPostgresBackend(OnPostgres, BackendSuite):
+    pass
+
+
+class TestPostgresLocks(OnPostgres, LockStoreSuite):
     pass
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker
-from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from kernelq.testing import BackendSuite, BrokerSuite, LockStoreSuite, WorkflowStoreSuite
 from kernelq.workflows import WorkflowStore
 from kernelq_plugins.broker_redis.broker import RedisBroker
 from kernelq_plugins.workflows_redis.store import RedisWorkflowStore
@@ -42,6 +42,10 @@ class TestRedisBroker(OnRedis, BrokerSuite):
 
 
 class TestRedisBackend(OnRedis, BackendSuite):
+    pass
+
+
+class TestRedisLocks(OnRedis, LockStoreSuite):
     pass
 
 

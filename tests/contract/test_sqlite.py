@@ -7,7 +7,7 @@ from typing import cast
 
 from kernelq.contracts import Broker
 from kernelq.sql import SqlEngine
-from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from kernelq.testing import BackendSuite, BrokerSuite, LockStoreSuite, WorkflowStoreSuite
 from kernelq_plugins.broker_sql.broker import SqlBroker
 from kernelq_plugins.broker_sql.tables import messages
 from sessions import OwnSessions
@@ -26,6 +26,11 @@ class TestSqliteBroker(OwnSessions, BrokerSuite):
 
 
 class TestSqliteBackend(BackendSuite):
+    def make_url(self, folder: Path) -> str:
+        return f"sqlite:///{folder}/kernelq.sqlite3"
+
+
+class TestSqliteLocks(LockStoreSuite):
     def make_url(self, folder: Path) -> str:
         return f"sqlite:///{folder}/kernelq.sqlite3"
 

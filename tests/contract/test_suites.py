@@ -9,13 +9,21 @@ from kernelq.testing import (
     BackendSuite,
     BrokerFaultSuite,
     BrokerSuite,
+    LockStoreSuite,
     WorkflowStoreSuite,
     behaviours,
     requires,
 )
 from kernelq_plugins.testkit.behaviour import skip_unless_able
 
-SUITES: list[type[object]] = [BrokerSuite, BackendSuite, BrokerFaultSuite, BackendFaultSuite, WorkflowStoreSuite]
+SUITES: list[type[object]] = [
+    BrokerSuite,
+    BackendSuite,
+    BrokerFaultSuite,
+    BackendFaultSuite,
+    WorkflowStoreSuite,
+    LockStoreSuite,
+]
 
 
 @pytest.mark.parametrize("suite", SUITES)

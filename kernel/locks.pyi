@@ -1,0 +1,1 @@
+from kernelq_plugins.once_lock.contract import *

@@ -1,0 +1,1 @@
+from kernelq_plugins.once_lock.api import *

@@ -1,0 +1,29 @@
+"""What callers and workers are told of keys that others hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelq import Ignore, KernelQError
+
+
+class AlreadyQueued(KernelQError):
+    """The same work is queued already, or runs: `task_id` is the task that holds its `key`.
+
+    `countdown`: seconds until the claim's time is up, as celery-once had it; the task may well end before, and while its
+    message is there, the claim goes on.
+    """
+
+    def __init__(self, countdown: float = 0.0, task_id: str | None = None, key: str | None = None) -> None:
+        self.countdown = countdown
+        self.message = f"Expires in {countdown} seconds"
+        self.task_id = task_id
+        self.key = key
+        super().__init__(self.message if task_id is None else f"{key} is held by task {task_id}. {self.message}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (AlreadyQueued, (self.countdown, self.task_id, self.key))
+
+
+class Superseded(Ignore):
+    """Ends a run before it begins: a newer call of the same work is queued."""
