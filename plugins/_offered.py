@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from .routing.methods import AppMethods as Routing
     from .routing.queue import Broadcast as Broadcast
     from .routing.queue import Queue as Queue
+    from .schedules.crontab import crontab as crontab
+    from .schedules.interval import schedule as schedule
+    from .schedules.solar import solar as solar
     from .settings_sources.methods import AppMethods as Sources
     from .times.methods import AppMethods as Times
     from .worker.methods import AppMethods as Work
@@ -83,6 +86,7 @@ __all__ = [
     "chain",
     "chord",
     "chunks",
+    "crontab",
     "current_app",
     "current_task",
     "denied_join_result",
@@ -91,8 +95,10 @@ __all__ = [
     "group",
     "maybe_signature",
     "result_from_tuple",
+    "schedule",
     "shared_task",
     "signature",
+    "solar",
     "subtask",
     "xmap",
     "xstarmap",

@@ -1,0 +1,1 @@
+from kernelq_plugins.schedules.api import *

@@ -1,0 +1,4 @@
+"""Schedules: when periodic tasks run.
+
+from kernelq.schedules import crontab, schedule, solar
+"""
