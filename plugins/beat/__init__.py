@@ -109,5 +109,3 @@ def app_closing(app: KernelQ) -> None:
     from .finding import close_stores
 
     close_stores(app)
-
-

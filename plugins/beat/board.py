@@ -107,7 +107,10 @@ class Known:
     def _say_twins(self, scheduler: Scheduler, board: Board) -> None:
         for name in sorted(set(scheduler.schedule) & set(board.entries) - self._said):
             self._said.add(name)
-            log.warning("there are two entries %r, of the code and of the store; neither replaces the other, both are sent", name)
+            log.warning(
+                "there are two entries %r, of the code and of the store; neither replaces the other, both are sent",
+                name,
+            )
 
 
 def next_of(schedule: Any) -> Callable[[float], float | None] | None:

@@ -62,9 +62,7 @@ def beat(
     if context.invoked_subcommand is not None:
         return
     app: Any = session.app
-    app.Beat(
-        max_interval=max_interval, loglevel=_level(loglevel), logfile=logfile, pidfile=pidfile, quiet=quiet
-    ).run()
+    app.Beat(max_interval=max_interval, loglevel=_level(loglevel), logfile=logfile, pidfile=pidfile, quiet=quiet).run()
 
 
 def _level(name: str) -> int:

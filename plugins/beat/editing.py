@@ -55,7 +55,9 @@ class Book:
             if key in known:
                 return key
         names = sorted({key.partition(":")[2] for key in known})
-        raise click.ClickException(f"no entry {name!r}{nearest(name, names)}; 'kernelq beat list' shows those there are")
+        raise click.ClickException(
+            f"no entry {name!r}{nearest(name, names)}; 'kernelq beat list' shows those there are"
+        )
 
     def entry(self, name: str) -> ScheduleEntry:
         """The entry that a user names."""
@@ -134,11 +136,13 @@ def next_(session: Any, name: str | None, count: int) -> None:
 @click.argument("name")
 @click.argument("task")
 @click.argument("schedule")
-@click.option("--args", "args_", metavar="JSON", help='Arguments, such as \'["db", 3]\'.')
+@click.option("--args", "args_", metavar="JSON", help="Arguments, such as '[\"db\", 3]'.")
 @click.option("--kwargs", metavar="JSON", help="Keyword arguments.")
 @click.option("--options", metavar="JSON", help='Options of the call, such as \'{"queue": "mail"}\'.')
 @click.option("--zone", metavar="ZONE", help="Time zone of the schedule, such as Europe/Berlin. [default: the app's]")
-@click.option("--catch-up", type=click.Choice(["one", "all", "skip"]), help="What to send of what was missed. [default: one]")
+@click.option(
+    "--catch-up", type=click.Choice(["one", "all", "skip"]), help="What to send of what was missed. [default: one]"
+)
 @click.option("--overlap", type=click.Choice(["allow", "skip"]), help="While the last one runs. [default: allow]")
 @click.option("--description", metavar="TEXT", help="What it is for.")
 @click.pass_obj
@@ -282,7 +286,9 @@ def _json(option: str, text: str, kind: type) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise click.BadParameter(f"expected a JSON {kind.__name__}, got {text!r}: {error}", param_hint=f"--{option}") from error
+        raise click.BadParameter(
+            f"expected a JSON {kind.__name__}, got {text!r}: {error}", param_hint=f"--{option}"
+        ) from error
 
 
 def _set_paused(session: Any, names: Sequence[str], *, paused: bool) -> None:

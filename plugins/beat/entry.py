@@ -18,7 +18,19 @@ if TYPE_CHECKING:
 OVERLAP = ("allow", "skip")
 """What happens when the task of the last occurrence has not ended: the next one is sent all the same, or left out."""
 
-DEFINED = ("task", "schedule", "args", "kwargs", "options", "relative", "catch_up", "overlap", "enabled", "zone", "description")
+DEFINED = (
+    "task",
+    "schedule",
+    "args",
+    "kwargs",
+    "options",
+    "relative",
+    "catch_up",
+    "overlap",
+    "enabled",
+    "zone",
+    "description",
+)
 """What an entry of the setting `beat_schedule` may say."""
 
 
@@ -93,7 +105,9 @@ class ScheduleEntry:
 
     def default_now(self) -> datetime.datetime:
         """The time now, by the schedule's clock."""
-        now: datetime.datetime = self.schedule.now() if self.schedule is not None else (self.app or KernelQ.current()).now()
+        now: datetime.datetime = (
+            self.schedule.now() if self.schedule is not None else (self.app or KernelQ.current()).now()
+        )
         return now
 
     _default_now = default_now
@@ -109,7 +123,18 @@ class ScheduleEntry:
 
     def update(self, other: ScheduleEntry) -> None:
         """Take over what may be edited, and keep how far it has come."""
-        for name in ("task", "schedule", "args", "kwargs", "options", "catch_up", "overlap", "enabled", "zone", "description"):
+        for name in (
+            "task",
+            "schedule",
+            "args",
+            "kwargs",
+            "options",
+            "catch_up",
+            "overlap",
+            "enabled",
+            "zone",
+            "description",
+        ):
             setattr(self, name, getattr(other, name))
 
     def is_due(self) -> schedstate:

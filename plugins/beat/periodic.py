@@ -25,7 +25,12 @@ def add(app: KernelQ, name: str, entry: dict[str, Any]) -> None:
 
 
 def entry_of_signature(
-    app: KernelQ, schedule: Any, sig: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | tuple[()], options: dict[str, Any]
+    app: KernelQ,
+    schedule: Any,
+    sig: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | tuple[()],
+    options: dict[str, Any],
 ) -> tuple[Any, dict[str, Any]]:
     """(signature, entry) of what `add_periodic_task` is given."""
     if hasattr(sig, "clone"):

@@ -251,5 +251,3 @@ class PersistentScheduler(Scheduler):
     def info(self) -> str:
         """Where it keeps how far it has come."""
         return f"    . store -> {mask(self.url)}"
-
-

@@ -151,7 +151,9 @@ class Scheduler:
             return False, self.max_interval
         return bool(is_due), float(wait)
 
-    def tick(self, event_t: Any = event_t, min: Any = min, heappop: Any = heapq.heappop, heappush: Any = heapq.heappush) -> float:
+    def tick(
+        self, event_t: Any = event_t, min: Any = min, heappop: Any = heapq.heappop, heappush: Any = heapq.heappush
+    ) -> float:
         """Send one entry that is due and return 0; else the seconds until one may be."""
         schedule = self.schedule
         if self._heap is None or not self.schedules_equal(self._heap_of, schedule):
@@ -167,7 +169,9 @@ class Scheduler:
             if is_due:
                 wait = self.max_interval
             heapq.heapreplace(heap, event_t(self._when(entry, wait), event.priority, entry))
-            return float(min(max(0.0, (self.adjust(heap[0].time - self.app.now().timestamp())) or 0.0), self.max_interval))
+            return float(
+                min(max(0.0, (self.adjust(heap[0].time - self.app.now().timestamp())) or 0.0), self.max_interval)
+            )
         heappop(heap)
         following = self.reserve(entry)
         self._heap_of[entry.name or ""] = following

@@ -45,4 +45,6 @@ def settle_script(fragments: tuple[Fragment, ...], db: int) -> Script:
 @cache
 def guarded_script(fragment: Fragment, db: int) -> Script:
     """The script that publishes if the fragment agrees, of a broker whose keys are in database `db`."""
-    return Script(f"local HOME = '{db}'\nlocal function guard(args)\n{fragment.body}\nend", _COMMON, _read("publish_guarded"))
+    return Script(
+        f"local HOME = '{db}'\nlocal function guard(args)\n{fragment.body}\nend", _COMMON, _read("publish_guarded")
+    )
