@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -38,9 +39,9 @@ class Book:
         self.entries: dict[str, ScheduleEntry] = {}
         self.wrong: dict[str, str] = {}
         for name, about in code_entries(app).items():
-            self._take(f"code:{name}", lambda name=name, about=about: entry_from(name, about, app))
+            self._take(f"code:{name}", partial(entry_from, name, about, app))
         for name, definition in board.entries.items():
-            self._take(f"store:{name}", lambda name=name, definition=definition: entry_of(name, definition, app))
+            self._take(f"store:{name}", partial(entry_of, name, definition, app))
 
     def _take(self, key: str, make: Callable[[], ScheduleEntry]) -> None:
         try:
@@ -146,7 +147,7 @@ def next_(session: Any, name: str | None, count: int) -> None:
 @click.option("--overlap", type=click.Choice(["allow", "skip"]), help="While the last one runs. [default: allow]")
 @click.option("--description", metavar="TEXT", help="What it is for.")
 @click.pass_obj
-def add(session: Any, name: str, task: str, schedule: str, **options: Any) -> None:
+def add(session: Any, /, name: str, task: str, schedule: str, **options: Any) -> None:
     """Add an entry NAME to the store: send TASK by SCHEDULE, which is seconds or a crontab in its usual five fields.
 
     \b
@@ -175,7 +176,7 @@ def add(session: Any, name: str, task: str, schedule: str, **options: Any) -> No
 @click.option("--overlap", type=click.Choice(["allow", "skip"]), help="While the last one runs.")
 @click.option("--description", metavar="TEXT", help="What it is for.")
 @click.pass_obj
-def edit(session: Any, name: str, **options: Any) -> None:
+def edit(session: Any, /, name: str, **options: Any) -> None:
     """Change an entry of the store; what is not given stays. Running beats take it over within seconds.
 
     \b

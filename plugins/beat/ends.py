@@ -10,7 +10,6 @@ from kernelq.contracts import Effect, Ending, Verdict
 from .contract import Ended, instant_of
 from .finding import shared_store
 
-
 NO_ENDS = (Verdict.REQUEUE, Verdict.PARK, Verdict.CRASHED)
 """It comes again."""
 

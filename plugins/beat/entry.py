@@ -87,7 +87,7 @@ class ScheduleEntry:
         self.args: Sequence[Any] = args if args is not None else ()
         self.kwargs = dict(kwargs or {})
         self.options = dict(options or {})
-        self.schedule = None if schedule is None else _in_zone(maybe_schedule(schedule, relative, app=app), zone)
+        self.schedule: Any = None if schedule is None else _in_zone(maybe_schedule(schedule, relative, app=app), zone)
         self.catch_up = _one_of(CATCH_UP, "catch_up", catch_up)
         self.overlap = _one_of(OVERLAP, "overlap", overlap)
         self.enabled = enabled

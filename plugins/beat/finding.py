@@ -77,8 +77,8 @@ def scheduler_class(app: KernelQ, name: str | type[Scheduler] | None = None) -> 
             found: type[Any] = named[chosen].load()
             return found
         module, _, attribute = chosen.rpartition(":" if ":" in chosen else ".")
-        found = getattr(import_module(module), attribute)
-        return found
+        cls: type[Any] = getattr(import_module(module), attribute)
+        return cls
     except (ImportError, AttributeError, ValueError) as error:
         known = ["kernelq.beat:PersistentScheduler", *named]
         raise ImproperlyConfigured(

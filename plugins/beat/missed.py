@@ -90,9 +90,10 @@ def _after(next_after: Next, instant: float) -> float | None:
 
 def _jump(next_after: Next, instant: float, now: float) -> float | None:
     """An occurrence not long before `now`; None when there is none between that is worth it."""
-    every = getattr(getattr(next_after, "__self__", None), "run_every", None)
-    seconds = every.total_seconds() if hasattr(every, "total_seconds") else None
-    if seconds:  # its occurrences hang on one another: keep their beat
+    schedule: Any = getattr(next_after, "__self__", None)
+    every = getattr(schedule, "run_every", None)
+    if every is not None and not schedule.relative:  # its occurrences hang on one another: keep their beat
+        seconds = every.total_seconds()
         beats = int((now - instant) / seconds) - AT_MOST
         return instant_of(ticks_of(instant + beats * seconds)) if beats > AT_MOST else None
     width = 1.0

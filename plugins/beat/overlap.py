@@ -46,7 +46,8 @@ class Overlap:
         if not self.watches(entry):
             return True
         mine = [one for one in self.store.board().open if one.key == entry.key]
-        return all([self._is_over(one, now) for one in mine])
+        running = [one for one in mine if not self._is_over(one, now)]
+        return not running
 
     def close_if_over(self, one: Open) -> bool:
         """Forget an open occurrence whose task is known to have ended; whether it was."""

@@ -16,7 +16,8 @@ _ADDED: StashKey[dict[str, dict[str, Any]]] = StashKey()
 
 def code_entries(app: KernelQ) -> dict[str, Any]:
     """The entries of `beat_schedule`, and those added."""
-    return {**app.conf.beat_schedule, **app.stash.get(_ADDED, {})}
+    added: dict[str, dict[str, Any]] = app.stash.setdefault(_ADDED, {})
+    return {**app.conf.beat_schedule, **added}
 
 
 def add(app: KernelQ, name: str, entry: dict[str, Any]) -> None:

@@ -187,7 +187,7 @@ class Scheduler:
 
     def reserve(self, entry: ScheduleEntry) -> ScheduleEntry:
         """Advance an entry, before it is sent."""
-        new: ScheduleEntry = next(entry)  # type: ignore[call-overload]  # it has __next__, and is no iterator
+        new: ScheduleEntry = next(entry)
         self.schedule[entry.name] = new
         return new
 

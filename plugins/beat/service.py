@@ -132,7 +132,7 @@ class EmbeddedThread(threading.Thread):
         self.join()
 
 
-class EmbeddedProcess(get_context("fork").Process):  # type: ignore[name-defined,misc]  # a class made by its context
+class EmbeddedProcess(get_context("fork").Process):  # type: ignore[misc]  # a class made by its context
     """A service in a forked process of its own."""
 
     def __init__(self, app: KernelQ, **kwargs: Any) -> None:

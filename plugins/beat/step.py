@@ -27,9 +27,9 @@ class BeatStep(Step):
         return bool(parent.app.conf.worker_beat)
 
     def start(self, parent: Worker) -> EmbeddedThread:
-        self.obj = EmbeddedThread(parent.app, talking=parent.keeper.talking)
-        self.obj.start()
-        return self.obj
+        embedded = self.obj = EmbeddedThread(parent.app, talking=parent.keeper.talking)
+        embedded.start()
+        return embedded
 
     def stop(self, parent: Worker) -> None:
         if self.obj is not None:

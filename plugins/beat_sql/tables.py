@@ -19,7 +19,6 @@ _MYSQL = ("mysql", "mariadb")
 # MySQL wants a length for what is indexed, and would take "A" for "a" otherwise.
 _Key = Text().with_variant(String(250, collation="utf8mb4_bin"), *_MYSQL)
 _Bytes = LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
-_CHARSET = {"mysql_default_charset": "utf8mb4", "mariadb_default_charset": "utf8mb4"}
 
 leader = Table(
     "kernelq_beat",
@@ -29,7 +28,8 @@ leader = Table(
     Column("fence", BigInteger, nullable=False),
     Column("ends_at", Float(53), nullable=False),
     Column("version", BigInteger, nullable=False),
-    **_CHARSET,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 entries = Table(
@@ -37,7 +37,8 @@ entries = Table(
     metadata,
     Column("name", _Key, primary_key=True),
     Column("definition", _Bytes, nullable=False),
-    **_CHARSET,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 marks = Table(
@@ -47,7 +48,8 @@ marks = Table(
     Column("last", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("paused", SmallInteger, nullable=False),
-    **_CHARSET,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 opened = Table(
@@ -57,5 +59,6 @@ opened = Table(
     Column("instant", BigInteger, primary_key=True, autoincrement=False),
     Column("watched", SmallInteger, nullable=False),
     Column("message", _Bytes),
-    **_CHARSET,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .suites import BrokerFaultSuite as BrokerFaultSuite
     from .suites import BrokerSuite as BrokerSuite
     from .suites import Column as Column
+    from .suites import EndingLeases as EndingLeases
+    from .suites import ScheduleStoreSuite as ScheduleStoreSuite
     from .suites import WorkflowStoreSuite as WorkflowStoreSuite
     from .suites import behaviours as behaviours
     from .suites import engines_table as engines_table
@@ -26,7 +28,9 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "EndingLeases",
     "Proxy",
+    "ScheduleStoreSuite",
     "WorkflowStoreSuite",
     "behaviours",
     "engines_table",

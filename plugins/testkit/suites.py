@@ -24,6 +24,7 @@ pytest.register_assert_rewrite(
             "outlasting",
             "publishing",
             "samples",
+            "schedule_suite",
             "settling",
             "sharing",
             "side_by_side",
@@ -42,6 +43,7 @@ from .behaviour import Behaviour, behaviours, requires  # noqa: E402
 from .broker_suite import BrokerSuite  # noqa: E402
 from .engines_table import Column, engines_table  # noqa: E402
 from .fault_suites import BackendFaultSuite, BrokerFaultSuite  # noqa: E402
+from .schedule_suite import EndingLeases, ScheduleStoreSuite  # noqa: E402
 from .workflow_suite import WorkflowStoreSuite  # noqa: E402
 
 __all__ = [
@@ -51,6 +53,8 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "EndingLeases",
+    "ScheduleStoreSuite",
     "WorkflowStoreSuite",
     "behaviours",
     "engines_table",
