@@ -171,6 +171,7 @@ class ScheduleStoreSuite:
         consumer = app.broker.consumer([sent.queue], id="c", lease=LONG)
         [delivery] = consumer.fetch(1, 1.0)
         consumer.settle([Transition(delivery=delivery, effects=(Effect(store, Ended(key=KEY, instant=T)),))])
+        consumer.close()
         assert store.board().open == []
 
     # --- entries
