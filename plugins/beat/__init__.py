@@ -49,8 +49,7 @@ from kernelq import Option, hookimpl
 
 if TYPE_CHECKING:
     import click
-    from kernelq import KernelQ, Step
-    from kernelq.contracts import Effect, Ending
+    from kernelq import KernelQ, Step, Worker
 
 
 @hookimpl
@@ -92,15 +91,13 @@ def bootsteps(app: KernelQ) -> Sequence[type[Step]]:
 
 
 @hookimpl
-def advance(app: KernelQ, ending: Ending) -> Sequence[Effect] | None:
-    """Tell the store of the end of an occurrence's task, if it wants to know."""
-    # Every task comes by here: almost none has a header.
-    headers = ending.message.headers
-    if not headers or "kernelq_beat" not in headers:
-        return None
-    from .ends import effects_of
+def worker_init(worker: Worker) -> None:
+    """Where workers share a store of schedules, it is told of the ends of tasks; elsewhere no task's end comes by here."""
+    app = worker.app
+    if app.conf.schedule_store and not app.plugins.has("beat.ends"):
+        from . import ends
 
-    return effects_of(app, ending, headers["kernelq_beat"])
+        app.plugins.register(ends, "beat.ends")
 
 
 @hookimpl

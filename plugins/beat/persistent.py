@@ -36,6 +36,14 @@ AGAIN_AFTER = 1.0
 """Seconds until something is tried again that an engine which was away prevented."""
 
 
+MOVED_AFTER = 0.05
+"""Seconds until an entry is looked at again whose mark stood elsewhere, or was being moved."""
+
+
+class _Moved(Exception):
+    """A mark stands elsewhere: an answer of ours was lost, somebody edited the entry, or the last leader is just moving it."""
+
+
 class PersistentScheduler(Scheduler):
     """The scheduler of ``kernelq beat``, unless `beat_scheduler` says otherwise.
 
@@ -65,6 +73,7 @@ class PersistentScheduler(Scheduler):
         self._known = Known(app, self.store)
         self._overlap = Overlap(app, self.store, is_told=self.store.is_shared and app.conf.schedule_store == self.url)
         self._queue: list[tuple[float, int, str]] = []
+        self._ask_at: dict[str, float] = {}
         self._order = count()
         super().__init__(app, *args, **kwargs)
 
@@ -80,6 +89,9 @@ class PersistentScheduler(Scheduler):
             return self._turn()
         except NotLeading:
             self._lose("somebody else leads now")
+        except _Moved:
+            self._is_stale = True
+            return MOVED_AFTER
         except (BackendUnavailable, BrokerUnavailable) as error:
             self._is_stale = True  # nobody knows whether what was asked was done
             if self._clock() >= self._again_at:
@@ -108,11 +120,11 @@ class PersistentScheduler(Scheduler):
             return False
         try:
             sent = self._see_to(entry, now)
-        except (NotLeading, BackendUnavailable, BrokerUnavailable):
+        except (NotLeading, BackendUnavailable, BrokerUnavailable, _Moved):
             raise
         except Exception:
             # Whatever is wrong with it: its mark stands, so nothing of it is lost, and the others are not kept waiting.
-            log.exception("cannot send %s; tried again in %g s", entry.name, self.max_interval)
+            log.exception("%s cannot be sent; tried again in %g s", entry.name, self.max_interval)
             self._push(now + self.max_interval, key)
             return False
         self._put(entry)
@@ -122,6 +134,8 @@ class PersistentScheduler(Scheduler):
         due = self._due(entry, now)
         sent = False
         for instant in due.send:
+            if not self._leads():  # many were missed, and sending them takes its time
+                raise NotLeading(entry.key)
             sent |= self._send(entry, instant, now)
         if due.last is not None and due.last != self._known.last_of(entry):
             self._claim(entry, Claim(key=entry.key, seen=self._known.last_of(entry), last=due.last))
@@ -134,7 +148,9 @@ class PersistentScheduler(Scheduler):
         assert last is not None
         next_after = next_of(entry.schedule)
         if next_after is None:
-            return Due(send=(now,), last=now) if entry.is_due()[0] else Due()
+            is_due, wait = entry.is_due()
+            self._ask_at[entry.key] = now + max(float(wait), SOON)
+            return Due(send=(now,), last=now) if is_due else Due()
         # As elsewhere the deadline is for what follows the calendar: an interval has no instant that it must keep.
         deadline = None if hasattr(entry.schedule, "run_every") else conf.beat_cron_starting_deadline
         return due_now(
@@ -159,22 +175,18 @@ class PersistentScheduler(Scheduler):
             self._claim(entry, claim)
             return False
         claim = Claim(key=entry.key, seen=claim.seen, last=instant, message=message, watched=is_watched)
-        if not self._claim(entry, claim, is_one_step=is_one_step):
-            return False
+        self._claim(entry, claim, is_one_step=is_one_step)
         if not is_one_step:
             send_open(self.app, self.store, claim.key, instant, message)
         log.info("sent %s (%s) as %s", entry.name, entry.task, message.id)
         self.app.plugins.published(self.app, [message])
         return True
 
-    def _claim(self, entry: ScheduleEntry, claim: Claim, *, is_one_step: bool = False) -> bool:
+    def _claim(self, entry: ScheduleEntry, claim: Claim, *, is_one_step: bool = False) -> None:
         assert self._fence is not None
-        is_ours = self.store.claim(claim, fence=self._fence, broker=self.app.broker if is_one_step else None)
-        if is_ours:
-            self._known.moved(entry, claim)
-        else:
-            self._is_stale = True  # its mark stands elsewhere: an answer of ours was lost, or somebody edited it
-        return is_ours
+        if not self.store.claim(claim, fence=self._fence, broker=self.app.broker if is_one_step else None):
+            raise _Moved
+        self._known.moved(entry, claim)
 
     # --- who leads
 
@@ -231,9 +243,9 @@ class PersistentScheduler(Scheduler):
             self._push(at, entry.key)
 
     def _asked_at(self, entry: ScheduleEntry) -> float:
-        is_due, wait = entry.is_due()
+        """When to ask a schedule again that does not tell its instants: when it said."""
         now = self._time()
-        return now if is_due else now + min(max(float(wait), 0.0), self.max_interval)
+        return min(self._ask_at.pop(entry.key, now), now + self.max_interval)
 
     def _push(self, at: float, key: str) -> None:
         heapq.heappush(self._queue, (at, next(self._order), key))

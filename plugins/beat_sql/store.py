@@ -165,7 +165,8 @@ class SqlScheduleStore(ScheduleStore):
         return fence
 
     def _claim(self, connection: Any, claim: Claim, fence: int, *, is_kept: bool) -> bool:
-        row = connection.execute(select(leader.c.fence, leader.c.ends_at).with_for_update()).one_or_none()
+        # Not locked: one who is frozen in here would keep the others from leading. It is the mark that lets one through.
+        row = connection.execute(select(leader.c.fence, leader.c.ends_at)).one_or_none()
         if row is None or row.fence != fence or row.ends_at < self.now():
             raise NotLeading(claim.key)
         last, sent = ticks_of(claim.last), int(claim.message is not None)
@@ -174,10 +175,12 @@ class SqlScheduleStore(ScheduleStore):
                 return False
             connection.execute(insert(marks).values(key=claim.key, last=last, count=sent, paused=0))
         else:
-            stands = (marks.c.key == claim.key) & (marks.c.last == ticks_of(claim.seen))
-            moved = update(marks).where(stands).values(last=last, count=marks.c.count + sent)
-            if connection.execute(moved).rowcount != 1:
+            mine = select(marks.c.last).where(marks.c.key == claim.key)
+            # A locked one is being moved by the last leader, who may be frozen: that is its affair alone.
+            if connection.scalar(mine.with_for_update(skip_locked=True)) != ticks_of(claim.seen):
                 return False
+            moved = update(marks).where(marks.c.key == claim.key).values(last=last, count=marks.c.count + sent)
+            connection.execute(moved)
         if claim.watched or (is_kept and sent):
             kept = pack(claim.message) if is_kept and claim.message is not None else None
             row = {"key": claim.key, "instant": last, "watched": int(claim.watched), "message": kept}

@@ -242,7 +242,9 @@ class EndingLeases:
         with pytest.raises(NotLeading):
             store.claim(Claim(key=KEY, seen=None, last=T), fence=first)
 
-    def test_s41_a_leader_whose_lease_has_ended_claims_nothing_even_if_nobody_followed(self, store: ScheduleStore) -> None:
+    def test_s41_a_leader_whose_lease_has_ended_claims_nothing_even_if_nobody_followed(
+        self, store: ScheduleStore
+    ) -> None:
         fence = store.lead("one", 0.001)
         assert fence is not None
         for _ in range(10_000):
