@@ -27,7 +27,7 @@ class AppMethods:
         """Have a signature or task sent by a schedule (seconds, a timedelta, a `crontab`, …); return the entry's name.
 
         The name is that of the signature if none is given; an entry of the same name is replaced. `opts` are options of the
-        call (``queue``, ``expires``, …). For tasks of other modules call it on `on_after_finalize`.
+        call (``queue``, ``expires``, …), or say of the entry what `beat_schedule` may (``catch_up``, ``overlap``, ``zone``, …). For tasks of other modules call it on `on_after_finalize`.
         """
         from .periodic import add, code_entries, entry_of_signature
 

@@ -11,6 +11,9 @@ from kernelq.contracts import StashKey
 
 log = logging.getLogger("kernelq.beat")
 
+OF_ENTRY = ("relative", "catch_up", "overlap", "enabled", "zone", "description")
+"""What is said of an entry, and is no option of its calls."""
+
 _ADDED: StashKey[dict[str, dict[str, Any]]] = StashKey()
 
 
@@ -43,6 +46,7 @@ def entry_of_signature(
         "task": sig["task"],
         "args": sig["args"],
         "kwargs": sig["kwargs"],
-        "options": {**sig["options"], **options},
+        "options": {**sig["options"], **{name: value for name, value in options.items() if name not in OF_ENTRY}},
+        **{name: value for name, value in options.items() if name in OF_ENTRY},
     }
     return sig, about

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from kernelq import KernelQ, uuid
-from kernelq.contracts import BackendUnavailable, BrokerError, BrokerUnavailable, mask
+from kernelq.contracts import BackendUnavailable, BrokerError, BrokerFull, BrokerUnavailable, mask
 
 from .board import Known, next_of
 from .contract import Claim, NotLeading, ScheduleStore
@@ -35,6 +35,9 @@ SOON = 0.001
 AGAIN_AFTER = 1.0
 """Seconds until something is tried again that an engine which was away prevented."""
 
+
+AWAY = (BackendUnavailable, BrokerUnavailable, BrokerFull)
+"""What passes by itself, and concerns every entry."""
 
 MOVED_AFTER = 0.05
 """Seconds until an entry is looked at again whose mark stood elsewhere, or was being moved."""
@@ -67,7 +70,7 @@ class PersistentScheduler(Scheduler):
         self.holder = f"{socket.gethostname()}/{os.getpid()}/{uuid()}"
         self._time, self._clock = now, clock
         self._fence: int | None = None
-        self._renew_at = self._look_at = self._again_at = 0.0
+        self._renew_at = self._ends_at = self._look_at = self._again_at = 0.0
         self._is_waiting = False
         self._is_stale = True
         self._known = Known(app, self.store)
@@ -92,7 +95,7 @@ class PersistentScheduler(Scheduler):
         except _Moved:
             self._is_stale = True
             return MOVED_AFTER
-        except (BackendUnavailable, BrokerUnavailable) as error:
+        except AWAY as error:
             self._is_stale = True  # nobody knows whether what was asked was done
             if self._clock() >= self._again_at:
                 log.error("cannot schedule now: %s", error)
@@ -120,7 +123,7 @@ class PersistentScheduler(Scheduler):
             return False
         try:
             sent = self._see_to(entry, now)
-        except (NotLeading, BackendUnavailable, BrokerUnavailable, _Moved):
+        except (NotLeading, _Moved, *AWAY):
             raise
         except Exception:
             # Whatever is wrong with it: its mark stands, so nothing of it is lost, and the others are not kept waiting.
@@ -177,6 +180,8 @@ class PersistentScheduler(Scheduler):
         claim = Claim(key=entry.key, seen=claim.seen, last=instant, message=message, watched=is_watched)
         self._claim(entry, claim, is_one_step=is_one_step)
         if not is_one_step:
+            if self._clock() >= self._ends_at:  # frozen since the claim: another leader sends it, or has sent it
+                raise NotLeading(entry.key)
             send_open(self.app, self.store, claim.key, instant, message)
         log.info("sent %s (%s) as %s", entry.name, entry.task, message.id)
         self.app.plugins.published(self.app, [message])
@@ -195,7 +200,7 @@ class PersistentScheduler(Scheduler):
         if self._fence is not None and now < self._renew_at:
             return True
         fence = self.store.lead(self.holder, self.lease)
-        self._renew_at = now + self.lease / 3
+        self._renew_at, self._ends_at = now + self.lease / 3, now + self.lease
         if fence is None:
             self._lose("another beat leads")
             return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -61,13 +63,22 @@ class Beat:
             self._until_told(service)
 
     def _until_told(self, service: Service) -> None:
-        def end(number: int, frame: FrameType | None) -> None:
+        # Apart from the handler, which interrupts the main thread anywhere, inside the locks of the service too.
+        told: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+        def listen() -> None:
+            told.get()
             service.stop()
 
+        def end(number: int, frame: FrameType | None) -> None:
+            told.put(None)
+
+        threading.Thread(target=listen, name="stop-listener", daemon=True).start()
         before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             service.start()
         finally:
+            told.put(None)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -375,6 +375,36 @@ def test_options_of_add_periodic_task_are_options_of_the_call(bench: Bench) -> N
     assert (message.priority, message.expires is not None) == (2, True)
 
 
+def test_add_periodic_task_says_of_the_entry_what_the_setting_may(bench: Bench) -> None:
+    bench.app.add_periodic_task(100, bench.app.tasks["t"], name="mine", catch_up="all")
+    bench.scheduler({}).close()
+    bench.clock.now += 350
+
+    assert len(bench.run(_begun(bench), 0)) == 3
+
+
+def test_of_many_missed_occurrences_the_latest_thousand_are_sent_and_that_is_said(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.app.conf.beat_lease = 1e9
+    bench.scheduler({"e": {"task": "t", "schedule": crontab(), "catch_up": "all"}}).close()
+    bench.clock.now += 3 * 86_400
+
+    assert len(bench.run(_begun(bench), 0)) == 1000
+    assert "3320 missed occurrences are left out" in caplog.text
+
+
+def test_an_interval_that_was_missed_for_a_year_keeps_its_beat(bench: Bench) -> None:
+    bench.scheduler(_every(1)).close()
+    bench.clock.now += 365 * 86_400 + 0.5
+
+    beat = _begun(bench)
+
+    assert len(bench.run(beat, 0)) == 1
+    assert bench.run(beat, 0.4) == []
+    assert len(bench.run(beat, 0.2)) == 1
+
+
 def test_an_entry_says_what_others_know_of_it(bench: Bench) -> None:
     entry = ScheduleEntry(name="e", task="t", schedule=10, args=(1,), app=bench.app)
 
