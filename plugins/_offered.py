@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .app_surface.methods import AppMethods as Surface
     from .asynchronous.methods import AppMethods as Asynchronous
     from .asynchronous.methods import TaskMethods as TaskAsynchronous
+    from .beat.methods import AppMethods as Beats
     from .bulk.methods import AppMethods as Bulk
     from .bulk.methods import TaskMethods as TaskBulk
     from .bulk.not_accepted import NotAccepted as NotAccepted
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-    class AppMethods(Asynchronous, Bulk, Canvas, Commands, Results, Routing, Sources, Surface, Times, Work):
+    class AppMethods(Asynchronous, Beats, Bulk, Canvas, Commands, Results, Routing, Sources, Surface, Times, Work):
         """Attributes of `kernelq.KernelQ` that live in plugins."""
 
     class TaskMethods(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Finding, Message, QueueStats, unpack
-from kernelq.redis import RedisEngine
+from kernelq.redis import Guard, RedisEngine
 
 from . import scripts
 from .consumer import RedisConsumer
 from .examination import examine
-from .parcels import Parcel
+from .parcels import Parcel, runs_of
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -60,6 +60,17 @@ class RedisBroker(Broker):
             self.space.run_then(script, parcel.words, parcel.longs)
         else:
             self.space.run(script, parcel.words, may_repeat=False)
+
+    def publish_within(self, session: Any, messages: Sequence[Message]) -> None:
+        """Publish if a store agrees: `session` is its `kernelq.redis.Guard`, which is told what came of it."""
+        if not isinstance(session, Guard):
+            return super().publish_within(session, messages)
+        words = list(chain.from_iterable(runs_of(messages)))
+        script = scripts.guarded_script(session.fragment, self.space.db)
+        session.answer = self.space.run(
+            script, [session.space.db, len(session.args), *session.args, *words], may_repeat=False
+        )
+        return None
 
     def consumer(self, queues: Sequence[str], *, id: str, lease: float) -> RedisConsumer:
         return RedisConsumer(

@@ -40,3 +40,11 @@ def settle_script(fragments: tuple[Fragment, ...], db: int) -> Script:
     """The script that settles and runs these fragments, of a broker whose keys are in database `db`."""
     bodies = ",\n".join(f"function(args)\n{fragment.body}\nend" for fragment in fragments)
     return Script(f"local HOME = '{db}'\nlocal fragments = {{\n{bodies}\n}}", _COMMON, _read("settle"))
+
+
+@cache
+def guarded_script(fragment: Fragment, db: int) -> Script:
+    """The script that publishes if the fragment agrees, of a broker whose keys are in database `db`."""
+    return Script(
+        f"local HOME = '{db}'\nlocal function guard(args)\n{fragment.body}\nend", _COMMON, _read("publish_guarded")
+    )

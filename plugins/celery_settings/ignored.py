@@ -13,7 +13,7 @@ _ETA = "messages with an eta wait in the broker, never in a worker's memory"
 _FETCH = "a lane fetches by the run times it sees and gives back what waits behind a long task"
 _PARTS = "the worker's parts are bootsteps, and plugins add to them or take their place"
 _RECONNECT = "a worker connects again for as long as it takes, at its start too, and says so"
-_LATER_BEAT = "there is no scheduler yet, so nothing runs periodically"
+_BEAT_CONTROL = "there is no remote control yet; kernelq beat list tells how the schedule stands"
 _LATER_EVENTS = "there are no events for monitors yet"
 _LATER_CONTROL = "there is no remote control yet"
 _BACKEND_RETRY = "an outcome waits in the worker until its backend is back, and is acknowledged after it is stored"
@@ -139,13 +139,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("result_chord_join_timeout", 3.0, "CELERY_RESULT_CHORD_JOIN_TIMEOUT"),
     ),
     # --- what comes later
-    _LATER_BEAT: (
-        ("beat_schedule", {}, "CELERYBEAT_SCHEDULE"),
-        ("beat_scheduler", "celery.beat:PersistentScheduler", "CELERYBEAT_SCHEDULER"),
-        ("beat_schedule_filename", "celerybeat-schedule", "CELERYBEAT_SCHEDULE_FILENAME"),
-        ("beat_max_loop_interval", 0, "CELERYBEAT_MAX_LOOP_INTERVAL"),
-        ("beat_sync_every", 0, "CELERYBEAT_SYNC_EVERY"),
-        ("beat_cron_starting_deadline", None, "CELERYBEAT_CRON_STARTING_DEADLINE"),
+    _BEAT_CONTROL: (
         ("beat_enable_remote_control", False, "CELERYBEAT_ENABLE_REMOTE_CONTROL"),
         ("beat_remote_control_max_tick_age", None, "CELERYBEAT_REMOTE_CONTROL_MAX_TICK_AGE"),
     ),

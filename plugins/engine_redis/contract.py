@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -60,6 +61,21 @@ class Fragment:
 
     def __init__(self, body: str) -> None:
         self.body = body
+
+
+@dataclass(slots=True)
+class Guard:
+    """What decides, in the script that publishes, whether messages are published: the session of `Broker.publish_within`.
+
+    The fragment returns 1 to have them published, else another number. It runs once, before anything is published: what it writes and
+    the messages become visible together.
+    """
+
+    fragment: Fragment
+    space: Space
+    args: Sequence[Word]
+    answer: int = 0
+    """What the fragment returned."""
 
 
 class Space(Protocol):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from .suites import BrokerFaultSuite as BrokerFaultSuite
     from .suites import BrokerSuite as BrokerSuite
     from .suites import Column as Column
+    from .suites import EndingLeases as EndingLeases
     from .suites import LockStoreSuite as LockStoreSuite
+    from .suites import ScheduleStoreSuite as ScheduleStoreSuite
     from .suites import WorkflowStoreSuite as WorkflowStoreSuite
     from .suites import behaviours as behaviours
     from .suites import engines_table as engines_table
@@ -27,8 +29,10 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "EndingLeases",
     "LockStoreSuite",
     "Proxy",
+    "ScheduleStoreSuite",
     "WorkflowStoreSuite",
     "behaviours",
     "engines_table",

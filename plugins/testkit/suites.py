@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
             "publishing",
             "releasing",
             "samples",
+            "schedule_suite",
             "settling",
             "sharing",
             "side_by_side",
@@ -47,6 +48,7 @@ from .broker_suite import BrokerSuite  # noqa: E402
 from .engines_table import Column, engines_table  # noqa: E402
 from .fault_suites import BackendFaultSuite, BrokerFaultSuite  # noqa: E402
 from .lock_suite import LockStoreSuite  # noqa: E402
+from .schedule_suite import EndingLeases, ScheduleStoreSuite  # noqa: E402
 from .workflow_suite import WorkflowStoreSuite  # noqa: E402
 
 __all__ = [
@@ -56,7 +58,9 @@ __all__ = [
     "BrokerFaultSuite",
     "BrokerSuite",
     "Column",
+    "EndingLeases",
     "LockStoreSuite",
+    "ScheduleStoreSuite",
     "WorkflowStoreSuite",
     "behaviours",
     "engines_table",

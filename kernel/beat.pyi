@@ -1,0 +1,1 @@
+from kernelq_plugins.beat.api import *
