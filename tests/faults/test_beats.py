@@ -61,6 +61,13 @@ class Beats:
                 process.wait()
                 self._processes[i] = self._begun()
 
+    def stop(self) -> None:
+        """Tell all to end, and wait for that."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            assert process.wait(30) in (0, -signal.SIGTERM)  # the latter: its handler was not there yet
+
     def close(self) -> None:
         """End all."""
         for process in self._processes:
@@ -118,7 +125,7 @@ def _live(
                     until(lambda pid=pid, at=wake_at: time.monotonic() > at, "its lease to end")
                     os.kill(pid, signal.SIGCONT)
                 aim = sent + chance.randrange(10, 60)
-            running.close()
+            running.stop()  # not killed: nobody would be left to send what the last one claimed
             total = count()
             until(lambda: len(runs.read_text().splitlines()) >= total, f"{total} runs\n{_log(folder)}")
             until(lambda: not any(queue.ready or queue.running for queue in app.broker.queues()), "an empty queue")
