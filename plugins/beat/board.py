@@ -114,13 +114,8 @@ class Known:
 
 
 def next_of(schedule: Any) -> Callable[[float], float | None] | None:
-    """The schedule's `next_after`; None: it is to be asked by `is_due`, which it, or a subclass of it, has of its own."""
-    next_after: Callable[[float], float | None] | None = getattr(schedule, "next_after", None)
-    if next_after is None:
+    """The schedule's `next_after`; None: it is to be asked by its `is_due`, which may look at anything."""
+    if not getattr(schedule, "is_predictable", True):
         return None
-    for cls in type(schedule).__mro__:
-        if "next_after" in vars(cls):
-            return next_after
-        if "is_due" in vars(cls) or "remaining_estimate" in vars(cls):
-            return None
+    next_after: Callable[[float], float | None] | None = getattr(schedule, "next_after", None)
     return next_after
