@@ -742,6 +742,10 @@ def test_an_alarm_stops_publishing_and_neither_acks_nor_probes(bench: Bench, rab
 
     rabbit_server.control("set_vm_memory_high_watermark", "0.0001")
     try:
+        # The server tells its connections after it has answered; till then they take what is published.
+        until(
+            lambda: "running" not in rabbit_server.control("list_connections", "state").split(), "the alarm to be told"
+        )
         with pytest.raises(BrokerFull, match="blocks publishers"):
             bench.broker.publish([message("more")])
         settle(consumer, first)

@@ -20,7 +20,9 @@ def values(*composed: Any) -> list[Any]:
 
 
 def family(result: Any) -> Any:
-    """A result and those before it, by their types and states."""
+    """A result and those before it, by their types and final states: Celery stores a success after it has sent what follows."""
+    for each in getattr(result, "results", [result]):
+        each.get(timeout=PATIENCE, propagate=False, follow_parents=False)
     named = [type(result).__name__, getattr(result, "state", None)]
     if hasattr(result, "results"):
         named[1:] = [[each.state for each in result.results]]

@@ -117,7 +117,6 @@ OPEN = [
         ANYTHING,
         "plugins/pool_prefork: a hard limit calls on_failure, and neither after_return nor task_postrun",
     ),
-    ("import_paths/outcome/schedules", ANYTHING, ANYTHING, "beat is not here yet"),
     (
         "import_paths/outcome/app*",
         ANYTHING,
