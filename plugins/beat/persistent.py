@@ -241,7 +241,7 @@ class PersistentScheduler(Scheduler):
         try:
             next_after = next_of(entry.schedule)
             at = next_after(last) if next_after is not None else self._asked_at(entry)
-        except Exception:
+        except Exception:  # a user's schedule: the others are not kept waiting for it
             log.exception("cannot tell when %s is due; asked again in %g s", entry.name, self.max_interval)
             at = self._time() + self.max_interval
         if at is not None:

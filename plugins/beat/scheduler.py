@@ -198,7 +198,7 @@ class Scheduler:
         log.info("sending %s (%s)", entry.name, entry.task)
         try:
             result = self.apply_async(entry, producer=producer, advance=False)
-        except Exception:
+        except Exception:  # as elsewhere: a scheduler of one's own hears of it by overriding this
             log.exception("cannot send %s", entry.name)
         else:
             log.debug("%s sent as %s", entry.name, getattr(result, "id", None))

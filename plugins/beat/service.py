@@ -78,7 +78,7 @@ class Service:
         try:
             with self._talking:
                 wait = self.scheduler.tick()
-        except Exception:
+        except Exception:  # of a scheduler of any making: a beat that ends sends nothing any more
             log.exception("a turn of the scheduler failed; it goes on")
             return AGAIN_AFTER
         return float(wait or 0)

@@ -131,7 +131,7 @@ class Gate:
             _try(app, [Keep(mark.key, message.id, PROVISIONAL + (patience or mark.timeout)) for message, mark in first if mark.policy != "throttle"])  # fmt: skip
         try:
             is_accepted = yield
-        except BaseException:
+        except BaseException:  # it goes on; what failed, or was interrupted, holds no key
             _give_back(app, first)
             raise
         if not is_accepted:

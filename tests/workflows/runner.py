@@ -144,7 +144,7 @@ class Runner:
         waiting = [task_id for each in sent for task_id in each.awaited]
         best, since = self._open_ends(waiting), time.monotonic()
         while best != (0, 0) and time.monotonic() - since < self._patience:  # `judge` says what is missing
-            time.sleep(LOOK_EVERY)
+            time.sleep(LOOK_EVERY)  # no `until`: time runs from the last end that was seen, not from the start
             now = self._open_ends(waiting)
             if now < best:
                 best, since = now, time.monotonic()
