@@ -78,5 +78,6 @@ def banner(worker: Worker) -> str:
     }
     lines = [f"{worker.hostname} · kernelq {__version__} · python {sys.version.split()[0]}", ""]
     lines += [f"  {name + ':':<13}{value}" for name, value in rows.items()]
-    lines += ["", "  tasks:", *(f"    {name}" for name in sorted(app.tasks)), ""]
+    names = sorted(name for name, task in app.tasks.items() if not getattr(task, "is_builtin", False))
+    lines += ["", "  tasks:", *(f"    {name}" for name in names), ""]
     return "\n".join(lines)
