@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from kernelq.contracts import SUCCESS, Backend, Engine, Message, Outcome, pack_outcome
-from kernelq.redis import Fragment, RedisEngine, Script, Within, Word
+from kernelq.redis import Fragment, RedisEngine, Script, Within, Word, store_errors
 
-from .errors import backend_errors, read_outcome
+from .errors import read_outcome
 from .watch import HEADER, RedisWatch
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class RedisBackend(Backend):
         for outcome in ops:
             args = self._args(outcome)
             words += [len(args), *args]
-        with backend_errors():
+        with store_errors():
             self._space.run(_STORE_ALL, words)
         return ()
 
@@ -62,7 +62,7 @@ class RedisBackend(Backend):
 
     def forget(self, ids: Collection[str]) -> None:
         if ids:
-            with backend_errors():
+            with store_errors():
                 self._space.call("UNLINK", *map(self._key, ids))
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class RedisBackend(Backend):
         listed = list(ids)
         if not listed:
             return {}
-        with backend_errors():
+        with store_errors():
             values = self._space.call("MGET", *map(self._key, listed))
         return {task_id: value[HEADER:] for task_id, value in zip(listed, values, strict=True) if value is not None}
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Backend, Engine, Message, Outcome
-from kernelq.sql import SqlEngine
+from kernelq.sql import SqlEngine, store_errors
 from sqlalchemy import delete
 
-from .errors import backend_errors, read_outcome
+from .errors import read_outcome
 from .statements import CHUNK, row_of, statements_of
 from .tables import metadata, results
 from .watch import CHANNEL, SqlWatch
@@ -34,14 +34,14 @@ class SqlBackend(Backend):
         self._sql.create(metadata)
 
     def apply(self, ops: Sequence[Outcome]) -> Sequence[Message]:
-        with backend_errors():
+        with store_errors():
             return self._sql.transact(lambda connection: self._store(connection, ops))
 
     def apply_within(self, handle: Any, ops: Sequence[Outcome]) -> Sequence[Message]:
         return self._store(handle, ops)
 
     def get_many(self, ids: Collection[str]) -> dict[str, Outcome]:
-        with backend_errors():
+        with store_errors():
             blobs = self._load(ids)
         return {task_id: read_outcome(task_id, blob) for task_id, blob in blobs.items()}
 
@@ -49,14 +49,14 @@ class SqlBackend(Backend):
         return SqlWatch(self._sql, self._load, ids)
 
     def forget(self, ids: Collection[str]) -> None:
-        with backend_errors(), self._sql.begin() as connection:
+        with store_errors(), self._sql.begin() as connection:
             for chunk in _chunks(ids):
                 connection.execute(delete(results).where(results.c.task.in_(chunk)))
 
     def cleanup(self) -> int:
         dropped = 0
         while True:
-            with backend_errors(), self._sql.begin() as connection:
+            with store_errors(), self._sql.begin() as connection:
                 some = self._statements.clean(connection, self.now(), _CLEANED_AT_ONCE)
             if some < _CLEANED_AT_ONCE:
                 return dropped + some

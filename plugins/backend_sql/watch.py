@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Collection
 
 from kernelq.contracts import Outcome, Watch
-from kernelq.sql import SqlEngine, Wakeup
+from kernelq.sql import SqlEngine, Wakeup, store_errors
 
-from .errors import backend_errors, read_outcome
+from .errors import read_outcome
 
 CHANNEL = "kernelq_results"
 
@@ -59,7 +59,7 @@ class SqlWatch(Watch):
         if not self._open:
             return []
         began = time.monotonic()
-        with backend_errors():
+        with store_errors():
             blobs = self._load(self._open)
         changed = [read_outcome(task_id, blob) for task_id, blob in blobs.items() if self._seen.get(task_id) != blob]
         self._seen.update(blobs)

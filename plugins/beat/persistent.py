@@ -125,7 +125,7 @@ class PersistentScheduler(Scheduler):
             sent = self._see_to(entry, now)
         except (NotLeading, _Moved, *AWAY):
             raise
-        except Exception:
+        except Exception:  # a user's schedule, arguments or serializer
             # Whatever is wrong with it: its mark stands, so nothing of it is lost, and the others are not kept waiting.
             log.exception("%s cannot be sent; tried again in %g s", entry.name, self.max_interval)
             self._push(now + self.max_interval, key)

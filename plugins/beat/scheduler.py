@@ -146,7 +146,7 @@ class Scheduler:
         """`is_due`; one that raises is asked again after `max_interval`, and the others are not its concern."""
         try:
             is_due, wait = self.is_due(entry)
-        except Exception:
+        except Exception:  # a user's schedule: the others are not its concern
             log.exception("cannot tell whether %s is due; asked again in %g s", entry.name, self.max_interval)
             return False, self.max_interval
         return bool(is_due), float(wait)

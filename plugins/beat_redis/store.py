@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from kernelq.beat import Board, Claim, Mark, NotLeading, Op, Open, ScheduleStore, Sent, instant_of, ticks_of
 from kernelq.contracts import Broker, Engine, Message, pack, unpack
-from kernelq.redis import Fragment, Guard, RedisEngine, Script, Within, Word
-
-from .errors import store_errors
+from kernelq.redis import Fragment, Guard, RedisEngine, Script, Within, Word, store_errors
 
 if TYPE_CHECKING:
     from kernelq import KernelQ

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from kernelq.beat import Board, Claim, Mark, NotLeading, Op, Open, ScheduleStore, Sent, instant_of, ticks_of
 from kernelq.contracts import Broker, BrokerError, Engine, Message, pack, unpack
-from kernelq.sql import SqlEngine
+from kernelq.sql import SqlEngine, store_errors
 from sqlalchemy import delete, insert, select, update
 
-from .errors import store_errors
 from .tables import entries, leader, marks, metadata, opened
 
 if TYPE_CHECKING:

@@ -13,10 +13,13 @@ Drivers take it from `kernelq.redis`. A store takes part in the end of an attemp
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
+
+from kernelq.contracts import BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerUnavailable
 
 Word = str | bytes | int | float
 """An argument of a command."""
@@ -205,3 +208,15 @@ class Within(Protocol):
 
     def add(self, fragment: Fragment, space: Space, args: Sequence[Word]) -> None:
         """Have `fragment` run in that space's database, if the delivery is still held."""
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """A block, or a function decorated with it, of a store: the engine's errors, which speak of brokers, leave it as
+    `BackendUnavailable`, or as `BackendError` where trying again is no use."""
+    try:
+        yield
+    except (BrokerUnavailable, BrokerFull) as error:
+        raise BackendUnavailable(str(error)) from error
+    except BrokerError as error:
+        raise BackendError(str(error)) from error

@@ -5,10 +5,11 @@ Drivers take it from `kernelq.sql`. `Any` stands for SQLAlchemy's types.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from kernelq.contracts import Finding
+from kernelq.contracts import BackendError, BackendUnavailable, BrokerError, BrokerFull, BrokerUnavailable, Finding
 
 R = TypeVar("R")
 
@@ -63,3 +64,15 @@ class Wakeup(Protocol):
 
     def close(self) -> None:
         """Give its resources back."""
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """A block, or a function decorated with it, of a store: the engine's errors, which speak of brokers, leave it as
+    `BackendUnavailable`, or as `BackendError` where trying again is no use."""
+    try:
+        yield
+    except (BrokerUnavailable, BrokerFull) as error:
+        raise BackendUnavailable(str(error)) from error
+    except BrokerError as error:
+        raise BackendError(str(error)) from error

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Engine, Message
 from kernelq.locks import Claim, Holder, Keep, LockStore, Op
-from kernelq.redis import Fragment, RedisEngine, Script, Within, Word
-
-from .errors import store_errors
+from kernelq.redis import Fragment, RedisEngine, Script, Within, Word, store_errors
 
 if TYPE_CHECKING:
     from kernelq import KernelQ

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Engine, Message
 from kernelq.locks import Claim, Holder, LockStore, Op
-from kernelq.sql import SqlEngine
+from kernelq.sql import SqlEngine, store_errors
 from sqlalchemy import ColumnElement, delete, select
 
 from .claiming import carry_out, claim, insert_of, seen, stored
-from .errors import store_errors
 from .tables import claims, metadata
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ pytest.register_assert_rewrite(
             "settling",
             "sharing",
             "side_by_side",
+            "store_bench",
             "storing",
             "transacting",
             "undaunted",

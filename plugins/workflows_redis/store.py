@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import BackendError, Engine, Message, unpack
-from kernelq.redis import Fragment, RedisEngine, Script, Within, Word
+from kernelq.redis import Fragment, RedisEngine, Script, Within, Word, store_errors
 from kernelq.workflows import Join, Op, WorkflowStore
 
-from .errors import store_errors
 from .words import words_of
 
 if TYPE_CHECKING:

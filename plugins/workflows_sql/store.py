@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from kernelq.contracts import Engine, Message
-from kernelq.sql import SqlEngine
+from kernelq.sql import SqlEngine, store_errors
 from kernelq.workflows import Join, Op, WorkflowStore
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from . import upkeep
 from .batch import Batch
-from .errors import store_errors
 from .meeting import NOT_OPENED
 from .statements import statements_of
 from .tables import joins, kept, metadata, parts
