@@ -112,12 +112,22 @@ class Server(ABC):
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop its processes; connections to it stay open and nothing answers."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        """Stop its processes; connections to it stay open and nothing answers. Returns when every thread stands."""
+        family = self._family()
+        for process in family:
+            process.suspend()
+        # A signal is only on its way when it was sent: on a busy machine a thread may still answer a request.
+        self._until(lambda: all(map(_stands, family)), "to stand still")
 
     def thaw(self) -> None:
         """Let it go on after `freeze`."""
-        os.killpg(self.pid, signal.SIGCONT)
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        # Not its process group: each connection of PostgreSQL has a process that leads a group of its own.
+        main = psutil.Process(self.pid)
+        return [main, *main.children(recursive=True)]
 
     def restart(self) -> None:
         """Stop and start."""
@@ -292,19 +302,6 @@ class PostgresServer(Server):
     def stop(self) -> None:
         self._end(signal.SIGINT)  # "fast": does not wait for clients to leave
 
-    def freeze(self) -> None:
-        for process in self._family():
-            process.suspend()
-
-    def thaw(self) -> None:
-        for process in self._family():
-            process.resume()
-
-    def _family(self) -> list[psutil.Process]:
-        # Each connection has a process that leads a group of its own.
-        main = psutil.Process(self.pid)
-        return [main, *main.children(recursive=True)]
-
     def fresh(self, name: str) -> str:
         """The URL of a new empty database."""
         psql = [self.find("psql"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-c"]
@@ -371,6 +368,15 @@ def give(folder: Path, user: str) -> None:
         if temporary in above.parents:
             above.chmod(above.stat().st_mode | 0o055)
     os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+
+
+def _stands(process: psutil.Process) -> bool:
+    """Whether no thread of a process runs: each is stopped, or has ended."""
+    try:
+        threads = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # a thread ended meanwhile: look again
+    return all(thread.rpartition(")")[2].split()[0] in "TtZX" for thread in threads)
 
 
 def free_port() -> int:

@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, cast
 
-import psutil
 import psycopg
 import pytest
 from kernelq import KernelQ, uuid
@@ -301,16 +300,11 @@ def test_a_frozen_server_is_noticed_and_used_again_when_it_goes_on(url: str, pos
 
 @contextmanager
 def _frozen(server: PostgresServer) -> Iterator[None]:
-    """The server with all its processes, each of which leads a group of its own."""
-    main = psutil.Process(server.pid)
-    processes = [main, *main.children(recursive=True)]
-    for process in processes:
-        process.suspend()
+    server.freeze()
     try:
         yield
     finally:
-        for process in processes:
-            process.resume()
+        server.thaw()
 
 
 def _is_published(app: KernelQ) -> bool:
