@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from kernelq import KernelQ
-from kernelq.beat import BeatLazyFunc, Claim, PersistentScheduler, ScheduleEntry, ticks_of
+from kernelq.beat import BeatLazyFunc, Claim, PersistentScheduler, ScheduleEntry, namespace_of, ticks_of
 from kernelq.contracts import BrokerUnavailable, Message, Transition
 from kernelq.schedules import crontab, schedule
 from kernelq.testing import start_worker
@@ -113,6 +113,30 @@ def test_an_occurrence_has_the_same_id_whoever_sends_it(bench: Bench) -> None:
     [again] = bench.run(bench.scheduler(_every(10)), 10)
 
     assert first.id == again.id
+
+
+def test_apps_of_two_names_that_share_a_broker_send_occurrences_of_their_own(bench: Bench, tmp_path: Path) -> None:
+    entries = {"e": {"task": "t", "schedule": 10}}
+    mine = bench.scheduler(entries)
+    ids = {message.id for message in bench.run(mine, 10)}
+    bench.clock.now -= 10
+    bench.app.main, bench.app.conf.beat_schedule_filename = "shop", str(tmp_path / "other")
+
+    theirs = {message.id for message in bench.run(bench.scheduler(entries), 10)}
+
+    assert len(ids) == len(theirs) == 1
+    assert ids != theirs
+
+
+@pytest.mark.parametrize(
+    ("main", "chosen", "expected"), [("shop", None, "shop"), ("shop", "a", "a"), ("shop", "", ""), (None, None, "")]
+)
+def test_the_namespace_of_an_app_is_its_name_unless_a_setting_says_otherwise(
+    main: str | None, chosen: str | None, expected: str
+) -> None:
+    app = KernelQ(main, broker="memory://", set_as_current=False, beat_namespace=chosen)
+
+    assert namespace_of(app) == expected
 
 
 def test_a_message_says_that_beat_sent_it_and_for_which_entry(bench: Bench) -> None:
