@@ -161,6 +161,7 @@ def add(session: Any, /, name: str, task: str, schedule: str, **options: Any) ->
     entry = _made(book.app, name, {"task": task, "schedule": schedule, **options})
     if not book.store.put(name, definition_of(entry), is_new=True):
         raise click.ClickException(f"there is an entry {name!r} already; 'kernelq beat edit {name}' changes it")
+    _say_unknown(book.app, entry)
     _tell(book, entry, NEXT, time.time())
 
 
@@ -183,12 +184,11 @@ def edit(session: Any, /, name: str, **options: Any) -> None:
     Example: kernelq -A proj beat edit report --schedule "30 6 * * mon-fri"
     """
     book = Book(session.app)
-    key = book.key_of(name)
-    if key.startswith("code:"):
-        raise click.ClickException(f"the entry {name!r} is of the code: change it there ('pause' works here)")
-    old = book.store.board().entries[key.partition(":")[2]]
-    entry = _made(book.app, key.partition(":")[2], options, old)
-    book.store.put(entry.name or "", definition_of(entry), is_new=False)
+    name = _stored(book, name, "change it there").partition(":")[2]
+    entry = _made(book.app, name, options, book.store.board().entries[name])
+    if not book.store.put(name, definition_of(entry), is_new=False):
+        raise click.ClickException(f"the entry {name!r} was removed meanwhile")
+    _say_unknown(book.app, entry)
     _tell(book, entry, NEXT, time.time())
 
 
@@ -201,7 +201,7 @@ def pause(session: Any, names: Sequence[str]) -> None:
     \b
     Example: kernelq -A proj beat pause report
     """
-    _set_paused(session, names, paused=True)
+    _each(session, names, "paused", lambda store, key: store.pause(key, True, now=time.time()))
 
 
 @click.command()
@@ -213,7 +213,7 @@ def resume(session: Any, names: Sequence[str]) -> None:
     \b
     Example: kernelq -A proj beat resume report
     """
-    _set_paused(session, names, paused=False)
+    _each(session, names, "resumed", lambda store, key: store.pause(key, False, now=time.time()))
 
 
 @click.command()
@@ -225,13 +225,7 @@ def remove(session: Any, names: Sequence[str]) -> None:
     \b
     Example: kernelq -A proj beat remove report
     """
-    book = Book(session.app)
-    for name in names:
-        key = book.key_of(name)
-        if key.startswith("code:"):
-            raise click.ClickException(f"the entry {name!r} is of the code: remove it there ('pause' works here)")
-        book.store.remove(key)
-        click.echo(f"{name} removed")
+    _each(session, names, "removed", lambda store, key: store.remove(key), of_code="remove it there")
 
 
 @click.command()
@@ -247,8 +241,8 @@ def run(session: Any, name: str) -> None:
 
     book = Book(session.app)
     message = message_of(book.app, book.entry(name))
-    book.app.publisher.publish([message])
-    click.echo(message.id)
+    holder = book.app.publisher.publish([message])  # the task that a plugin lets stand for it
+    click.echo(holder or message.id)
 
 
 COMMANDS = (list_, next_, add, edit, pause, resume, run, remove)
@@ -283,6 +277,13 @@ def _schedule(app: KernelQ, text: str) -> Any:
     return maybe_schedule(seconds, app=app)
 
 
+def _say_unknown(app: KernelQ, entry: ScheduleEntry) -> None:
+    """A warning of a task that is not known here: it may be another project's, or misspelt."""
+    if entry.task not in app.tasks:
+        near = nearest(entry.task or "", app.tasks)
+        click.echo(f"warning: no module of this app has a task {entry.task!r}{near}", err=True)
+
+
 def _json(option: str, text: str, kind: type) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
@@ -292,11 +293,22 @@ def _json(option: str, text: str, kind: type) -> Any:
         ) from error
 
 
-def _set_paused(session: Any, names: Sequence[str], *, paused: bool) -> None:
+def _each(
+    session: Any, names: Sequence[str], done: str, do: Callable[[ScheduleStore, str], object], *, of_code: str = ""
+) -> None:
+    """Do something to entries, once all are known; `of_code` is what to do instead with one of the code."""
     book = Book(session.app)
-    for key in [book.key_of(name) for name in names]:
-        book.store.pause(key, paused, now=time.time())
-        click.echo(f"{key.partition(':')[2]} {'paused' if paused else 'resumed'}")
+    for key in [_stored(book, name, of_code) if of_code else book.key_of(name) for name in names]:
+        do(book.store, key)
+        click.echo(f"{_cell(key.partition(':')[2])} {done}")
+
+
+def _stored(book: Book, name: str, otherwise: str) -> str:
+    """The key of an entry that must be the store's."""
+    key = book.key_of(name)
+    if key.startswith("code:"):
+        raise click.ClickException(f"the entry {name!r} is of the code: {otherwise} ('pause' works here)")
+    return key
 
 
 def _row(book: Book, key: str, now: float) -> dict[str, Any]:
@@ -314,12 +326,11 @@ def _row(book: Book, key: str, now: float) -> dict[str, Any]:
 
 def _tell(book: Book, entry: ScheduleEntry, count: int, now: float) -> None:
     book.entries.setdefault(entry.key, entry)
-    click.echo(f"{entry.name}: {entry.task}, {_describe(entry)}")
-    if entry.description:
-        click.echo(f"  {entry.description}")
-    times = book.times(entry, count, now)
-    for text in times or [f"({book.state(entry.key)})"]:
-        click.echo(f"  {text}")
+    lines = [entry.description] if entry.description else []
+    lines += book.times(entry, count, now) or [f"({book.state(entry.key)})"]
+    click.echo(_cell(f"{entry.name}: {entry.task}, {_describe(entry)}"))
+    for line in lines:
+        click.echo(f"  {_cell(line)}")
 
 
 def _describe(entry: ScheduleEntry) -> str:
