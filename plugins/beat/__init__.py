@@ -37,7 +37,7 @@ occurrence, not the moment of its sending, so an interval does not drift.
 What it does not do: clean up results, for workers do that by themselves (there is no entry ``celery.backend_cleanup``).
 
 Parts: `service` calls a `scheduler` (`persistent` is the usual one) in turns; `board` is what a leader knows, `missed` which occurrences
-are due, `overlap` whether the last one has ended, `sending` makes messages, `contract` is what it asks of a store, `command` and
+are due, `overlap` whether the last one has ended, `sending` makes messages, `contract` is what it asks of a store, `command`, `book` and
 `editing` are for people.
 """
 

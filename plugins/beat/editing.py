@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import click
@@ -13,82 +11,13 @@ import msgspec
 from kernelq import KernelQ
 from kernelq.errors import nearest
 
-from .board import next_of
-from .contract import Mark, ScheduleStore
-from .entry import ScheduleEntry, entry_from
-from .finding import store_at, store_url
-from .missed import next_times
+from .book import Book, shown
+from .contract import ScheduleStore
+from .entry import ScheduleEntry
 from .plain import definition_of, entry_of
 
 NEXT = 5
 """How many of the next times are shown."""
-
-
-class Book:
-    """The entries of an app and of its store, for the commands."""
-
-    def __init__(self, app: KernelQ) -> None:
-        from .periodic import code_entries
-
-        app.import_modules()
-        app.finalize()
-        self.app = app
-        self.store: ScheduleStore = store_at(app, store_url(app))
-        board = self.store.board()
-        self.marks = board.marks
-        self.entries: dict[str, ScheduleEntry] = {}
-        self.wrong: dict[str, str] = {}
-        for name, about in code_entries(app).items():
-            self._take(f"code:{name}", partial(entry_from, name, about, app))
-        for name, definition in board.entries.items():
-            self._take(f"store:{name}", partial(entry_of, name, definition, app))
-
-    def _take(self, key: str, make: Callable[[], ScheduleEntry]) -> None:
-        try:
-            self.entries[key] = make()
-        except Exception as error:  # noqa: BLE001  (one wrong entry hides no other)
-            self.wrong[key] = str(error)
-
-    def key_of(self, name: str) -> str:
-        """The key of an entry that a user names, by its name or its key; the store's come first."""
-        known = {*self.entries, *self.wrong}
-        for key in (name, f"store:{name}", f"code:{name}"):
-            if key in known:
-                return key
-        names = sorted({key.partition(":")[2] for key in known})
-        raise click.ClickException(
-            f"no entry {name!r}{nearest(name, names)}; 'kernelq beat list' shows those there are"
-        )
-
-    def entry(self, name: str) -> ScheduleEntry:
-        """The entry that a user names."""
-        key = self.key_of(name)
-        if key in self.wrong:
-            raise click.ClickException(f"the entry {key} cannot be read: {self.wrong[key]}")
-        return self.entries[key]
-
-    def state(self, key: str) -> str:
-        """``on``, ``paused``, ``disabled``, or what is wrong with it."""
-        if key in self.wrong:
-            return f"wrong: {self.wrong[key]}"
-        if not self.entries[key].enabled:
-            return "disabled"
-        return "paused" if self._mark(key).paused else "on"
-
-    def times(self, entry: ScheduleEntry, count: int, now: float) -> list[str]:
-        """The next times of an entry, in its zone; none while it is off."""
-        next_after = next_of(entry.schedule)
-        if next_after is None or self.state(entry.key) != "on":
-            return []
-        mark = self._mark(entry.key)
-        # An interval goes on from its last occurrence; what the calendar says is asked from now on.
-        since = mark.last if mark.last and hasattr(entry.schedule, "run_every") and mark.last > now - 86_400 else now
-        tz = getattr(entry.schedule, "tz", None) or self.app.timezone
-        found = [at for at in next_times(next_after, since, 10_000 if since < now else count) if at > now][:count]
-        return [shown(at, tz) for at in found]
-
-    def _mark(self, key: str) -> Mark:
-        return self.marks.get(key) or Mark(last=0.0)
 
 
 @click.command("list")
@@ -248,11 +177,6 @@ def run(session: Any, name: str) -> None:
 COMMANDS = (list_, next_, add, edit, pause, resume, run, remove)
 
 
-def shown(instant: float, tz: datetime.tzinfo) -> str:
-    """An instant for people, in a zone."""
-    return datetime.datetime.fromtimestamp(instant, tz).strftime("%a %Y-%m-%d %H:%M:%S %Z")
-
-
 def _made(app: KernelQ, name: str, given: dict[str, Any], old: dict[str, Any] | None = None) -> ScheduleEntry:
     """The entry that options of a command describe, on top of an old definition."""
     given = {("args" if option == "args_" else option): value for option, value in given.items() if value is not None}
@@ -313,7 +237,7 @@ def _stored(book: Book, name: str, otherwise: str) -> str:
 
 def _row(book: Book, key: str, now: float) -> dict[str, Any]:
     origin, _, name = key.partition(":")
-    mark, entry = book._mark(key), book.entries.get(key)
+    mark, entry = book.mark(key), book.entries.get(key)
     row: dict[str, Any] = {"name": name, "origin": origin, "task": None, "schedule": None, "state": book.state(key)}
     row |= {"last": None, "sent": mark.count, "next": None}
     if entry is not None:

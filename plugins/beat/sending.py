@@ -34,15 +34,19 @@ def message_of(
     Raises:
         Exception: its arguments cannot be computed or serialised, or its options are wrong.
     """
+    assert entry.task is not None
+    task = app.tasks.get(entry.task)
     merged = {**(entry.options or {}), **options}
+    if (
+        task is not None and task.is_called_apart
+    ):  # its calls may have options that no message has; signatures know them
+        merged = dict(task.signature(**merged).options)
     headers = {**(merged.pop("headers", None) or {}), **marks_of(entry)}
     if instant is not None and entry.name is not None:
         merged["task_id"] = occurrence_id(namespace_of(app), entry.key, instant)
         if is_told:
             headers[OCCURRENCE] = [entry.key, ticks_of(instant)]
     args, kwargs = call_of(entry)
-    assert entry.task is not None
-    task = app.tasks.get(entry.task)
     return app.publisher.message(task, entry.task, args, kwargs, {**merged, "headers": headers})
 
 

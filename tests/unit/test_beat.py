@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelq import KernelQ
+from kernelq import KernelQ, chain, chord, group
 from kernelq.beat import BeatLazyFunc, Claim, PersistentScheduler, ScheduleEntry, namespace_of, ticks_of
 from kernelq.contracts import BrokerUnavailable, Message, Transition
+from kernelq.once import lock_store
 from kernelq.schedules import crontab, schedule
 from kernelq.testing import start_worker
 from kernelq_plugins.beat_file.store import FileScheduleStore
@@ -471,3 +472,20 @@ def _tick_until(bench: Bench, beat: PersistentScheduler, seconds: float) -> None
         bench.clock.now = min(end, bench.clock.now + (beat.tick() or 0))
     while beat.tick() == 0:
         pass
+
+
+def test_a_workflow_is_refused_as_a_periodic_task(bench: Bench) -> None:
+    task = bench.app.tasks["t"]
+
+    for canvas in (group(task.s(), task.s()), chain(task.s(), task.s()), chord([task.s()], task.s())):
+        with pytest.raises(TypeError, match="is several tasks, expected one as a periodic task"):
+            bench.app.add_periodic_task(10, canvas)
+
+
+def test_an_entry_of_a_task_that_is_queued_once_may_say_once(bench: Bench) -> None:
+    task = bench.app.task(name="o", once={"keys": []})(lambda: None)
+
+    sent = bench.run(bench.scheduler({"e": {"task": "o", "schedule": 10, "options": {"once": {"timeout": 60}}}}), 10)
+
+    assert [message.task for message in sent] == ["o"]
+    assert lock_store(bench.app).holders([task.get_key()])[task.get_key()].remaining <= 60

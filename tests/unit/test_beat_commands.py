@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from kernelq import KernelQ, QueueOnce
+from kernelq.beat import Claim
+from kernelq_plugins.beat.book import shown
 from kernelq_plugins.beat.command import beat
+from kernelq_plugins.beat.finding import store_at, store_url
 from kernelq_plugins.commands.command_line import Session
 
 
@@ -105,3 +109,21 @@ def test_what_others_wrote_into_a_store_does_not_control_the_terminal(kernelq):
     kernelq("add", "e", "shop.tidy", "10", "--description", "\x1b[2J")
 
     assert "\x1b" not in kernelq("next", "e").stdout
+
+
+def test_the_next_time_of_a_long_interval_is_told_from_its_last_occurrence(kernelq, app):
+    kernelq("add", "e", "shop.tidy", str(7 * 86_400))
+    store, ago = store_at(app, store_url(app)), time.time() - 3 * 86_400
+    store.claim(Claim(key="store:e", seen=None, last=ago), fence=store.lead("me", 60) or 0)
+
+    [row] = [row for row in json.loads(kernelq("list", "--json").stdout) if row["name"] == "e"]
+
+    assert row["next"] == shown(ago + 7 * 86_400, app.timezone)
+
+
+def test_the_next_times_of_an_overdue_interval_keep_its_beat(kernelq, app):
+    kernelq("add", "e", "shop.tidy", "0.5")
+    store, ago = store_at(app, store_url(app)), time.time() - 10 * 86_400
+    store.claim(Claim(key="store:e", seen=None, last=ago), fence=store.lead("me", 60) or 0)
+
+    assert len(kernelq("next", "e", "-n", "3").stdout.splitlines()) == 4
