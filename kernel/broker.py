@@ -235,7 +235,7 @@ class Broker(ABC):
         """Mark task ids for `ttl` seconds: from now on their messages are handed out as `Delivery.revoked`; durable as they are.
 
         What waits for an eta becomes ready; a retry may keep its time. What was handed out before is left alone until it
-        comes back. Marking again begins the time anew. Returns the ids that have a message waiting, but for those of retries.
+        comes back. Marking again begins the time anew, 0 ends it. Returns the ids that have a message waiting, but for those of retries.
 
         Raises:
             CapabilityMissing: the engine keeps nothing beside its messages (`Capabilities.revoking`).

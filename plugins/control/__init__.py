@@ -10,7 +10,8 @@ Revoking marks the task's id in the broker, beside its messages (`Broker.revoke`
 start later, by a retry, and by a message that is published only then, such as the next step of a chain. A worker that is
 handed a marked message ends it unrun: state REVOKED with the reason ``revoked``, the signal `task_revoked`, and all that
 follows from an end, so that its chord fails at once, later steps get their states, and its once key is free. What waits for
-an eta ends now, not then. The state of what waits is REVOKED as soon as `revoke` returns, with or without workers.
+an eta ends now, not then. The state of what waits is REVOKED as soon as `revoke` returns, with or without workers. What
+`retry_failed` runs again is marked no more.
 
 Install: part of ``pip install kernelq``. Settings: `revoke_expires`.
 

@@ -1,4 +1,4 @@
-"""Behaviours b130–b139: what the marks of revoked tasks promise."""
+"""Behaviours b130–b140: what the marks of revoked tasks promise."""
 
 from __future__ import annotations
 
@@ -136,6 +136,15 @@ class Revoking(BrokerBench):
             assert deliveries
             found |= marks(deliveries)
         assert all(found.values())
+
+    @requires("revoking")
+    def test_b140_a_mark_is_taken_back_by_one_that_ends_at_once(self, broker: Broker, consume: Consume) -> None:
+        broker.publish(messages("ab"))
+        broker.revoke(["a", "b"], ENOUGH)
+
+        broker.revoke(["a"], 0.0)
+
+        assert marks(consume().fetch(2, 0)) == {"a": False, "b": True}
 
 
 def marks(deliveries: list[Delivery]) -> dict[str, bool]:

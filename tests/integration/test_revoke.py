@@ -140,6 +140,20 @@ def test_a_revoked_member_fails_its_chord_once_and_names_itself(app, ran):
     assert sorted(ran) == [(1,), (3,)]
 
 
+def test_a_revoked_member_that_is_run_again_is_wanted_again(app, ran):
+    note = app.tasks["note"]
+    result = chord([note.s(1), note.s(2)], note.s()).apply_async(countdown=86_400)
+    result.parent.revoke()
+
+    with start_worker(app, pool="threads"):
+        assert isinstance(result.get(timeout=PATIENCE, propagate=False), ChordError)
+        until(lambda: not waiting(app), "nothing to be left")
+
+        assert result.retry_failed() == 2
+
+        assert result.get(timeout=PATIENCE) == [1, 2]
+
+
 def test_the_steps_after_a_revoked_one_get_a_state(app, ran):
     note = app.tasks["note"]
     last = chain(note.s(1), note.si(2), note.si(3), note.si(4)).apply_async()
