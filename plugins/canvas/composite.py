@@ -155,9 +155,14 @@ def signatures(tasks: Iterable[Any], app: KernelQ | None = None) -> Any:
     """The signatures that these are, or are the plain form of: a tuple of a tuple, lazy of an iterator, else a list.
 
     One that is there twice becomes two, for each is a call of its own.
+
+    Raises:
+        TypeError: they are no signatures; of an iterator, when it is drawn.
     """
     if isinstance(tasks, Lazy):
         return tasks
+    if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+        raise TypeError(f"expected signatures, as task.s() makes them, or a list or generator of them, got {tasks!r}")
     if isinstance(tasks, Iterator):
         return Lazy(made(task, app) for task in tasks)
     found: list[Signature[Any]] = []

@@ -52,6 +52,14 @@ class group(Composite[list[R]]):
         self.tasks = Lazy(delayed) if self.is_lazy else list(delayed)
         return self
 
+    def set_immutable(self, immutable: bool) -> None:
+        """Whether its members leave out the arguments of a call, and the value of what comes before."""
+        if isinstance(self.tasks, Lazy):
+            self.tasks = self.tasks.map(lambda task: task.set(immutable=immutable))
+        else:
+            for task in self.tasks:
+                task.set_immutable(immutable)
+
     @property
     def is_lazy(self) -> bool:
         """Whether its members are made when they are asked for."""
@@ -102,7 +110,7 @@ class group(Composite[list[R]]):
         return len(self.tasks)
 
     def __bool__(self) -> bool:
-        return True
+        return bool(self.tasks)
 
     def _become(self, form: Signature[Any]) -> None:
         self._take(form.kwargs, form.options)

@@ -73,6 +73,8 @@ class chunks(_Map[list[list[R]]]):
     def __init__(
         self, task: Signature[R], it: Iterable[Any], n: int, *, app: KernelQ | None = None, **options: Any
     ) -> None:
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"expected chunks of a whole number of items, at least 1, got {n!r}")
         self._set(task, {"it": _kept(it), "n": n}, options, app)
 
     def group(self) -> group[list[R]]:
@@ -125,6 +127,8 @@ def run_starmap(app: KernelQ, task: Any, it: Iterable[Any]) -> list[Any]:
 
 
 def _kept(it: Iterable[Any]) -> Any:
+    if not isinstance(it, Iterable):
+        raise TypeError(f"expected the items that a task is to be called with, got {it!r}")
     return Lazy(it) if isinstance(it, Iterator) else it if isinstance(it, list | tuple | Lazy) else list(it)
 
 
