@@ -9,7 +9,7 @@ from kernelq import GroupResult, KernelQ, canvas
 from kernelq.contracts import SUCCESS, Message, pack
 from kernelq.exceptions import ChordError
 from kernelq.workflow_views import MessageNotKept, UnknownWorkflow, WorkflowNotFinished
-from kernelq.workflows import DONE, FAILED, WAITING, Arrive, Close, Keep, Open, WorkflowStore
+from kernelq.workflows import DONE, FAILED, WAITING, Arrive, Close, Forget, Keep, Open, WorkflowStore
 from plans import chain, chord, end, error, fail, group, keep, task
 
 PHOTOS = chain(task("load"), chord("j1", task("small"), task("large"), body=chain(task("zip"), task("mail"))))
@@ -95,7 +95,7 @@ def test_a_body_that_failed_itself_is_run_again_without_its_header(app: KernelQ,
     chord_failed(app, store)
     end(app, "large")
     fail(app, store, "zip")
-    store.apply([Open(join="j1", message=helper("j1"), size=0, afresh=True), Close(join="j1", state=DONE)])
+    store.apply([Forget(join="j1"), Open(join="j1", message=helper("j1"), size=0), Close(join="j1", state=DONE)])
 
     assert app.AsyncResult("mail").retry_failed() == 1
 
@@ -110,7 +110,8 @@ def test_a_join_that_is_complete_fires_again(app: KernelQ, store: WorkflowStore)
     end(app, "large")
     store.apply(
         [
-            Open(join="j1", message=helper("j1"), size=1, afresh=True),
+            Forget(join="j1"),
+            Open(join="j1", message=helper("j1"), size=1),
             Arrive(join="j1", place=0, part=b""),
             Close(join="j1", state=FAILED),
         ]
