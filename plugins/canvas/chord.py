@@ -133,10 +133,15 @@ class chord(Composite[R]):
         return whole
 
     def __length_hint__(self) -> int:
-        return len(self.tasks)
+        return sum(map(_size, self.tasks))
 
     def _become(self, form: Signature[Any]) -> None:
         if isinstance(form, chord):
             self._take(form.kwargs)
         else:  # its body was nothing
             self._take({**self.kwargs, "header": form})
+
+
+def _size(member: Signature[Any]) -> int:
+    """How many values a member of a header brings: those of groups in it stand side by side."""
+    return sum(map(_size, member.tasks)) if isinstance(member, group) else 1

@@ -307,6 +307,7 @@ def test_a_group_has_a_length_and_is_true_when_there_is_something_in_it() -> Non
     assert (len(group(a(), b())), len(group()), len(group(call for call in [a()]))) == (2, 0, 1)
     assert (bool(group(a())), bool(group()), bool(group(call for call in [a()]))) == (True, False, True)
     assert chord([a(), b()], t()).__length_hint__() == 2
+    assert chord([a(), group(b(), group(b(), b())), chain(a(), b())], t()).__length_hint__() == 5
 
 
 # --- copies and laziness -------------------------------------------------------------------------
