@@ -44,9 +44,8 @@ class _Map(Composite[R]):
         return Signature.__call__(self, *args, **kwargs)
 
     def __repr__(self) -> str:
-        form = "{task}({star}x) for x in {it}"
         star = "*" if isinstance(self, xstarmap) else ""
-        return f"[{form.format(task=self.kwargs['task'].task, star=star, it=self.kwargs['it'])}]"
+        return f"[{self.kwargs['task'].task}({star}x) for x in {self.kwargs['it']}]"
 
 
 @Signature.of_task("kernelq.map", "celery.map")
