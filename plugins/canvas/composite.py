@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from kernelq import KernelQ
 
+from .copying import checked, copied
 from .lazy import Lazy
 from .options import given
-from .signature import Signature, copied, revived
+from .signature import Signature, revived
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult, EagerResult
@@ -180,11 +181,7 @@ def made(task: Any, app: KernelQ | None = None) -> Signature[Any]:
     Raises:
         TypeError: it is neither.
     """
-    if isinstance(task, Signature):
-        return task
-    if not isinstance(task, Mapping):
-        raise TypeError(f"expected a signature, as task.s() makes it, got {task!r}")
-    return Signature.from_dict(task, app=app)
+    return task if isinstance(task, Signature) else Signature.from_dict(checked(task), app=app)
 
 
 def _plain(kwargs: Mapping[str, Any]) -> dict[str, Any]:

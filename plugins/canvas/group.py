@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .composite import Composite, signatures
+from .copying import checked
 from .items import PartItem
 from .lazy import Lazy
 from .signature import Signature
@@ -123,4 +124,4 @@ def as_it_is(callback: Any) -> Any:
 
 def copy_of(callback: Any) -> Any:
     """A copy, as a signature."""
-    return callback.clone() if isinstance(callback, Signature) else Signature.from_dict(callback)
+    return callback.clone() if isinstance(callback, Signature) else Signature.from_dict(checked(callback))

@@ -90,6 +90,7 @@ class TaskMethods(Generic[P, R]):
 
         Raises:
             ImproperlyConfigured: `sig` belongs to a chord, or is an empty chain.
+            TypeError: it is no signature.
         """
         return self.on_replace(stand_in(self, sig))
 
