@@ -147,8 +147,8 @@ def _check_explained(
     lost = unexplained(store, workflow, frozenset(undone), messages)
     if lost:
         raise MessageNotKept(
-            f"{len(lost)} tasks of the workflow {workflow.id} cannot be run again, for their messages, or those of what was run in their "
-            f"place, are not known: {_some(lost)}; call it anew"
+            f"{len(lost)} of {workflow.total} tasks of the workflow {workflow.id} cannot be run again, for their messages, or those of what "
+            f"was run in their place or added to their chord, are not known: {_some(lost)}; call it anew"
         )
 
 
