@@ -163,7 +163,7 @@ def test_a_worker_on_redis_that_is_ready_has_imported_neither_other_commands_nor
     assert len(ours) <= MOST_OF_OURS
 
 
-@pytest.mark.parametrize("name", ["worker", "call", "beat", "doctor", "graph", "once"])
+@pytest.mark.parametrize("name", ["worker", "call", "beat", "control", "doctor", "graph", "once"])
 def test_a_command_that_is_asked_for_by_name_is_offered_by_that_name_alone(name: str) -> None:
     hook = KernelQ("proj", set_as_current=False).plugins.hook
 
