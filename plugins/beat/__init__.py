@@ -73,13 +73,18 @@ def settings() -> Sequence[Option]:
 
 
 @hookimpl(wrapper=True)
-def commands() -> Generator[None, list[Sequence[click.Command]], list[Sequence[click.Command]]]:
+def commands(name: str | None) -> Generator[None, list[Sequence[click.Command]], list[Sequence[click.Command]]]:
     """Around all others: the worker's command is given options too."""
     offered = yield
-    from .command import beat
-    from .worker_options import with_beat
+    if name in (None, "worker"):
+        from .worker_options import with_beat
 
-    return [*([with_beat(command) for command in offer] for offer in offered), (beat,)]
+        offered = [[with_beat(command) for command in offer] for offer in offered]
+    if name in (None, "beat"):
+        from .command import beat
+
+        offered = [*offered, (beat,)]
+    return offered
 
 
 @hookimpl

@@ -42,8 +42,10 @@ def settings() -> Sequence[Option]:
 
 
 @hookimpl
-def commands() -> Sequence[click.Command]:
+def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that publishes or a worker needs no command line."""
+    if name not in (None, "control"):
+        return ()
     from .commands import control
 
     return (control,)

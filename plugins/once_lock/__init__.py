@@ -114,8 +114,10 @@ def app_closing(app: KernelQ) -> None:
 
 
 @hookimpl
-def commands() -> Sequence[click.Command]:
+def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that publishes or a worker needs no command line."""
+    if name not in (None, "once"):
+        return ()
     from .commands import once
 
     return (once,)
