@@ -27,8 +27,9 @@ leader that is gone is followed; `beat_scheduler`, another class; `beat_max_loop
 Guarantee: each occurrence, an entry and an instant, is claimed once in the store, by the leader alone, and has a task id made of both.
 Where store and broker are on one engine, claim and message are one step: no kill and no freeze loses or doubles one. Elsewhere
 (the file; a store on another server than the broker) a claimed message is kept until the broker has it, and sent again by the next leader
-under its id: it can run twice only if the leader is lost, or wakes up, between two calls to servers, and the task had ended by then. Where
-the result backend tells of that end, it is not sent again.
+under its id. What was sent twice runs once: while the first waits or runs the broker keeps the second out (but RabbitMQ), and after
+its end a worker leaves it, which asks the store, one command for each occurrence. That needs `schedule_store` for beat and workers; of a file no
+worker can ask, so there a task may run twice whose beat was lost between two calls and which ended meanwhile, if no result tells of its end.
 
 An interval first runs one interval after it was first seen. Entries of the code and of the store live side by side, and none takes the place of one
 of the same name from the other side. A change of the time zone needs no reset: what is kept are instants. `last_run_at` is the
@@ -102,9 +103,12 @@ def worker_init(worker: Worker) -> None:
     """Where workers share a store of schedules, it is told of the ends of tasks; elsewhere no task's end comes by here."""
     app = worker.app
     if app.conf.schedule_store and not app.plugins.has("beat.ends"):
-        from . import ends
+        from . import ends, finding
 
         app.plugins.register(ends, "beat.ends")
+        store = finding.shared_store(app)
+        if store is not None and not store.publishes_with(app.broker):
+            app.plugins.register(ends.Seconds(), "beat.seconds")
 
 
 @hookimpl

@@ -5,7 +5,7 @@ An *occurrence* is an entry and an instant at which it is due. However many beat
 with each new leader, so that one who was frozen and wakes up claims nothing any more.
 
 Where store and broker are on one engine the claim and the publishing are one step. Elsewhere the message is kept with the claim, and
-forgotten once the broker has it; a new leader sends again what it finds.
+forgotten once the broker has it; a new leader sends again what it finds, and a worker that is handed what has ended leaves it.
 
 Entries are named by *keys*: ``code:<name>`` for those of the app's settings, ``store:<name>`` for those that the store keeps. So neither
 can take the place of the other. Apps that share an engine keep apart by their *namespace*, which is the driver's to heed. A driver is a class called as ``driver(app, url)``, found by the scheme of the URL in the entry-point
@@ -145,6 +145,13 @@ class ScheduleStore(Store):
             NotLeading: `fence` is not that of a leader in its lease.
             BrokerUnavailable: the same as `BackendUnavailable`, from the broker's side; it may or may not be done.
         """
+
+    def has_ended(self, key: str, instant: float) -> bool:
+        """Whether this occurrence, which was claimed and watched, has ended since; False of an entry that is not known (any more)."""
+        board = self.board()
+        if any((one.key, one.instant) == (key, instant) for one in board.open):
+            return False
+        return key in board.marks and board.marks[key].last >= instant
 
     @abstractmethod
     def put(self, name: str, definition: dict[str, Any], *, is_new: bool) -> bool:

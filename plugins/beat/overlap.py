@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from kernelq import KernelQ
 from kernelq.contracts import READY_STATES
@@ -60,10 +61,19 @@ class Overlap:
         self.store.apply([Ended(key=one.key, instant=one.instant)])
         return True
 
+    def give_up(self, board: Sequence[Open], now: float) -> None:
+        """Forget those of these occurrences that were sent and have been open for too long."""
+        for one in board:
+            if one.message is None:
+                self._is_lost(one, now)
+
     def _is_over(self, one: Open, now: float) -> bool:
+        return self._is_lost(one, now) or self.close_if_over(one)
+
+    def _is_lost(self, one: Open, now: float) -> bool:
         limit: float = self.app.conf.beat_overlap_limit
-        if now - one.instant > limit:
-            log.warning("the occurrence of %s of %g s ago is taken for lost", one.key, now - one.instant)
-            self.store.apply([Ended(key=one.key, instant=one.instant)])
-            return True
-        return self.close_if_over(one)
+        if now - one.instant <= limit:
+            return False
+        log.warning("the occurrence of %s of %g s ago is taken for lost", one.key, now - one.instant)
+        self.store.apply([Ended(key=one.key, instant=one.instant)])
+        return True

@@ -177,7 +177,8 @@ class PersistentScheduler(Scheduler):
             log.info("%s is not sent: a plugin refused it", entry.name)
             self._claim(entry, claim)
             return False
-        claim = Claim(key=entry.key, seen=claim.seen, last=instant, message=message, watched=is_watched)
+        # One that is sent in two steps may be sent twice: open until its end, it tells the worker which is the second.
+        claim = Claim(key=entry.key, seen=claim.seen, last=instant, message=message, watched=is_watched or is_told)
         self._claim(entry, claim, is_one_step=is_one_step)
         if not is_one_step:
             if self._clock() >= self._ends_at:  # frozen since the claim: another leader sends it, or has sent it
@@ -227,6 +228,7 @@ class PersistentScheduler(Scheduler):
                     log.warning("an occurrence of %s may not have been sent; it is sent again", one.key)
                     if not self._overlap.close_if_over(one):
                         send_open(self.app, self.store, one.key, one.instant, one.message)
+            self._overlap.give_up(board.open, self._time())
             self._queue = []
             for entry in self._known.entries.values():
                 self._put(entry)

@@ -16,7 +16,7 @@ NAMESPACE = UUID("7d2e6b6c-6b0c-5c57-9f0e-3a8f7a4b1c55")
 """Of the ids of occurrences."""
 
 OCCURRENCE = "kernelq_beat"
-"""The header that tells the worker which occurrence this is: [key of the entry, microseconds]."""
+"""The header that tells the worker which occurrence this is: [key of the entry, microseconds, whether it is open until its end]."""
 
 
 def occurrence_id(namespace: str, key: str, instant: float) -> str:
@@ -29,7 +29,7 @@ def message_of(
 ) -> Message:
     """The message of an entry's occurrence; of a run out of turn without `instant`.
 
-    With `is_told` the store is told when the task has ended.
+    With `is_told` the store is told when the task has ended; it is to be claimed as watched.
 
     Raises:
         Exception: its arguments cannot be computed or serialised, or its options are wrong.
@@ -45,7 +45,7 @@ def message_of(
     if instant is not None and entry.name is not None:
         merged["task_id"] = occurrence_id(namespace_of(app), entry.key, instant)
         if is_told:
-            headers[OCCURRENCE] = [entry.key, ticks_of(instant)]
+            headers[OCCURRENCE] = [entry.key, ticks_of(instant), True]
     args, kwargs = call_of(entry)
     return app.publisher.message(task, entry.task, args, kwargs, {**merged, "headers": headers})
 

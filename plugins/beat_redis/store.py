@@ -98,6 +98,15 @@ class RedisScheduleStore(ScheduleStore):
             raise NotLeading(claim.key)
         return answer == 1
 
+    def has_ended(self, key: str, instant: float) -> bool:
+        ticks = ticks_of(instant)
+        with store_errors():
+            # What is open first: it is closed once, and the mark stays.
+            if self._space.call("HEXISTS", self._space.key("beat:open"), f"{ticks} {key}"):
+                return False
+            raw = self._space.call("HGET", self._space.key("beat:marks"), key)
+        return raw is not None and ticks_of(_mark(raw).last) >= ticks
+
     def put(self, name: str, definition: dict[str, Any], *, is_new: bool) -> bool:
         with store_errors():
             return bool(self._space.run(_EDIT, ["put", name, msgspec.json.encode(definition), "01"[is_new]]))

@@ -90,6 +90,17 @@ class SqlScheduleStore(ScheduleStore):
             return self._sql.transact(work)
 
     @store_errors()
+    def has_ended(self, key: str, instant: float) -> bool:
+        ticks = ticks_of(instant)
+        with self._sql.read() as connection:
+            # What is open first: it is closed once, and the mark stays.
+            here = self._own(opened, opened.c.key == key, opened.c.instant == ticks)
+            if connection.scalar(select(opened.c.key).where(here)) is not None:
+                return False
+            last = connection.scalar(select(marks.c.last).where(self._own(marks, marks.c.key == key)))
+        return last is not None and last >= ticks
+
+    @store_errors()
     def put(self, name: str, definition: dict[str, Any], *, is_new: bool) -> bool:
         raw = msgspec.json.encode(definition)
 

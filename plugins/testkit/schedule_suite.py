@@ -200,6 +200,21 @@ class ScheduleStoreSuite:
         consumer.close()
         assert store.board().open == []
 
+    def test_s29_what_was_watched_and_has_ended_is_told_from_what_has_not(self, store: ScheduleStore) -> None:
+        fence = _led(store)
+        assert not store.has_ended(KEY, T)
+        store.claim(Claim(key=KEY, seen=None, last=T, message=message("a"), watched=True), fence=fence)
+        store.claim(Claim(key=KEY, seen=T, last=T + 1, message=message("b"), watched=True), fence=fence)
+        assert not store.has_ended(KEY, T)
+        store.apply([Sent(key=KEY, instant=T), Sent(key=KEY, instant=T + 1)])
+        assert not store.has_ended(KEY, T)
+        store.apply([Ended(key=KEY, instant=T)])
+        assert store.has_ended(KEY, T)
+        assert not store.has_ended(KEY, T + 1)
+        assert not store.has_ended("code:unknown", T)
+        store.remove(KEY)
+        assert not store.has_ended(KEY, T)
+
     # --- entries
 
     def test_s30_entries_are_put_once_and_changed_where_they_are(self, store: ScheduleStore) -> None:
