@@ -11,7 +11,7 @@ import pytest
 from faults.engines import ALL, SERVERS, on
 from kernelq.errors import BrokerUnavailable
 from kernelq.testing import Proxy
-from servers import free_port
+from ports import free_port
 
 pytestmark = pytest.mark.faults
 

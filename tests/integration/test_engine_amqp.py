@@ -21,7 +21,8 @@ from kernelq_plugins.engine_amqp.properties import FIELDS, Properties
 from kernelq_plugins.engine_amqp.received import read_properties
 from kernelq_plugins.engine_amqp.stream import Stream
 from pika import BasicProperties, exceptions, frame, spec
-from servers import RabbitServer, free_port
+from ports import free_port
+from servers import RabbitServer
 
 PATIENCE = 30.0
 

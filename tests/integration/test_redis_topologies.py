@@ -13,8 +13,9 @@ import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker, BrokerUnavailable, Effect, Message, Outcome, Transition
 from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from ports import free_port
 from redis import Redis
-from servers import PATIENCE, RedisServer, free_port
+from servers import PATIENCE, RedisServer
 from waiting import until
 
 SLOTS = 16384
