@@ -123,7 +123,7 @@ class Server(ABC):
         for process in family:
             _signal(process, signal.SIGSTOP)
         # A signal is only on its way when it was sent: on a busy machine a thread may still answer a request.
-        self._until(lambda: all(map(_stands, family)), "to stand still")
+        self._until(lambda: all(map(stands, family)), "to stand still")
 
     def thaw(self) -> None:
         """Let it go on after `freeze`."""
@@ -139,7 +139,7 @@ class Server(ABC):
         """Its processes, the first of which stands still: it would make another between the look and what is done."""
         main = psutil.Process(self.pid)
         _signal(main, signal.SIGSTOP)
-        self._until(lambda: _stands(main), "to stand still")
+        self._until(lambda: stands(main), "to stand still")
         return self._family()
 
     def restart(self) -> None:
@@ -264,7 +264,7 @@ class RabbitServer(Server):
             capture_output=True,
             text=True,
             check=True,
-            timeout=PATIENCE,
+            timeout=5 * PATIENCE,  # a virtual machine starts each time
         )
         return done.stdout
 
@@ -401,7 +401,7 @@ def _is_over(process: psutil.Process) -> bool:
         return True
 
 
-def _stands(process: psutil.Process) -> bool:
+def stands(process: psutil.Process) -> bool:
     """Whether no thread of a process runs: each is stopped, or has ended."""
     try:
         threads = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
