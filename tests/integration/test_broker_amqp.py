@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -688,6 +689,35 @@ def test_a_discarded_consumer_lets_go_at_once(bench: Bench) -> None:
     [delivery] = fetch_all(bench.consume(), 1)
     assert delivery.message == message()
     assert consumer.held(deliveries) == []
+
+
+class Somebody:
+    """Takes the place of a consumer."""
+
+
+def test_consumers_may_be_made_while_others_look_at_them(bench: Bench) -> None:
+    known: Any = bench.broker._consumers
+    is_over = threading.Event()
+
+    def make_and_drop() -> None:
+        kept: list[Somebody] = []
+        while not is_over.is_set():
+            kept.append(Somebody())
+            known[0, uuid()] = kept[-1]
+            if len(kept) > 50:
+                kept.clear()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    maker = threading.Thread(target=make_and_drop)
+    maker.start()
+    try:
+        for _ in range(20_000):
+            bench.broker._mine()
+    finally:
+        is_over.set()
+        maker.join()
+        sys.setswitchinterval(usual)
 
 
 # --- the server's faults
