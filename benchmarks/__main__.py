@@ -93,7 +93,7 @@ def _show(outcome: dict[str, Any], options: argparse.Namespace) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="KernelQ beside other task queues, in one run.")
     parser.add_argument(
-        "--quick", action="store_true", help="small and once, a few peers: five minutes instead of fifty"
+        "--quick", action="store_true", help="small and once, a few peers: five minutes instead of an hour"
     )
     parser.add_argument(
         "--only", type=_names, default=(), metavar="PEERS", help=f"comma-separated: {', '.join(BY_NAME)}"

@@ -323,7 +323,7 @@ def _old(option: Option) -> str:
 
 
 def _commands_page(app: KernelQ) -> str:
-    offers: list[Iterable[click.Command]] = app.plugins.hook.commands()
+    offers: list[Iterable[click.Command]] = app.plugins.hook.commands(name=None)
     found: dict[str, click.Command] = {}
     for command in (command for offer in offers for command in offer):
         name = command.name or ""
@@ -349,7 +349,7 @@ def _command(command: click.Command, above: str, *, level: int) -> Iterator[str]
 
 def _plugins_page(app: KernelQ) -> str:
     parts = ["# Plugins", GENERATED, "What is installed with KernelQ, each with its own manual."]
-    parts += [f"## {info.name}\n\n{_markdown(info.doc)}" for info in app.plugins.infos()]
+    parts += [f"## {info.name}\n\n{_markdown(inspect.cleandoc(info.doc))}" for info in app.plugins.infos()]
     return "\n\n".join(parts) + "\n"
 
 

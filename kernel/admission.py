@@ -19,7 +19,7 @@ from .errors import (
     NotRegistered,
     TaskRevokedError,
     WorkerLostError,
-)
+)  # fmt: skip
 from .failure import ExceptionInfo
 from .message import Message, Undecodable
 from .record import Recorder
@@ -55,6 +55,8 @@ class Admit:
         if isinstance(message, Undecodable):
             return self._undecodable(delivery, message, DecodeError(message.reason))
         task = self._tasks.get(message.task)
+        if delivery.revoked:
+            return self._revoked(delivery, message, task, "revoked")
         if task is None:
             return self._unknown(delivery, message)
         if delivery.crashes > self._max_crashes:
@@ -62,7 +64,7 @@ class Admit:
             log.error("task %s[%s] goes to the dead letters: %s", message.task, message.id, error)
             return self.end(delivery, message, states.FAILURE, error, "crashed", Verdict.DEAD)
         if message.expires is not None and message.expires <= self._now():
-            return self._expired(delivery, message, task)
+            return self._revoked(delivery, message, task, "expired")
         try:
             args, kwargs, embed = self._decode(message)
         except (KernelQError, TypeError, ValueError) as error:
@@ -100,14 +102,15 @@ class Admit:
         log.error("%s; message %s is parked for %.0f s. Is its module imported?", error, message.id, delay)
         return Transition(delivery=delivery, verdict=Verdict.PARK, delay=delay)
 
-    def _expired(self, delivery: Delivery, message: Message, task: Task[..., Any]) -> Transition:
-        log.warning("task %s[%s] expired before it could run", message.task, message.id)
-        if "task_revoked" in self._plugins.ears:
+    def _revoked(self, delivery: Delivery, message: Message, task: Task[..., Any] | None, reason: str) -> Transition:
+        log.warning("task %s[%s] %s before it could run", message.task, message.id, reason)
+        if task is not None and "task_revoked" in self._plugins.ears:
             request = Context(message, delivery=delivery, hostname=self._hostname)
             self._plugins.notify(
-                "task_revoked", app=self._app, task=task, request=request, terminated=False, signum=None, expired=True
-            )
-        return self.end(delivery, message, states.REVOKED, TaskRevokedError("expired"), "expired")
+                "task_revoked", app=self._app, task=task, request=request, terminated=False, signum=None,
+                expired=reason == "expired",
+            )  # fmt: skip
+        return self.end(delivery, message, states.REVOKED, TaskRevokedError(reason), reason)
 
     def end(
         self,

@@ -37,6 +37,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     fence: int = 1
     crashes: int = 0
     suspect: bool = False
+    revoked: bool = False
+    """Its task id is marked by `Broker.revoke`: to be ended unrun."""
 
     @property
     def redelivered(self) -> bool:
@@ -228,6 +230,17 @@ class Broker(ABC):
     def drop(self, queue: str) -> None:
         """Forget a queue with all that waits in it; an unknown one is no error."""
         self.purge(queue)
+
+    def revoke(self, ids: Collection[str], ttl: float) -> list[str]:
+        """Mark task ids for `ttl` seconds: from now on their messages are handed out as `Delivery.revoked`; durable as they are.
+
+        What waits for an eta becomes ready; a retry may keep its time. What was handed out before is left alone until it
+        comes back. Marking again begins the time anew, 0 ends it. Returns the ids that have a message waiting, but for those of retries.
+
+        Raises:
+            CapabilityMissing: the engine keeps nothing beside its messages (`Capabilities.revoking`).
+        """
+        raise CapabilityMissing(f"{type(self).__name__} keeps no marks of revoked tasks; give tasks `expires` there")
 
     @abstractmethod
     def dead(self, *, queue: str | None = None, limit: int = 100) -> list[DeadLetter]:

@@ -29,6 +29,8 @@ class Capabilities:
     """Publishing a `Message.key` that waits or is leased is a no-op; without it a publish repeated after a lost answer may run twice."""
     exchanges: bool = False
     """Routes messages itself, by exchange and routing key, to as many queues as are bound; elsewhere it must be one."""
+    revoking: bool = False
+    """Keeps marks of revoked tasks, see `Broker.revoke`."""
     inventory: bool = False
     """Knows from outside what each queue holds delayed and running, and purges what is delayed."""
 

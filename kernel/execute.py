@@ -20,15 +20,7 @@ from . import outcome as states
 from .admission import Admit
 from .broker import Delivery, Transition, Verdict
 from .context import Context, Ending, Frame, frames
-from .errors import (
-    BackendUnavailable,
-    BrokerUnavailable,
-    EncodeError,
-    Ignore,
-    ImproperlyConfigured,
-    Reject,
-    Retry,
-)  # fmt: skip
+from .errors import BackendUnavailable, BrokerUnavailable, EncodeError, Ignore, ImproperlyConfigured, Reject, Retry
 from .failure import ExceptionInfo, safe_text
 from .message import Message
 from .record import Recorder
@@ -49,7 +41,6 @@ HANDLERS = {
     states.RETRY: {"on_retry"},
 }
 """The handlers of a task that want to see its end stored."""
-
 
 OF_RUN = ("track_started", "acks_late", "time_limit", "soft_time_limit")  # what each run asks its task for
 

@@ -376,9 +376,9 @@ def heartbeat_sent(sender: Any) -> None:
 
 
 @hookspec
-def commands() -> Sequence[click.Command]:
-    """Collect: commands for ``kernelq …``; groups of one name become one, any other name given twice is refused.
-    The command line's thread. Example: ``return [flower]``"""
+def commands(name: str | None) -> Sequence[click.Command]:
+    """Collect: commands for ``kernelq …``; groups of one name become one, any other name given twice is refused. Of `name`
+    at least, or all of them: others need not be imported. The command line's thread. Example: ``return [flower]``"""
 
 
 @hookspec

@@ -144,8 +144,7 @@ class Registry:
             raise PluginConflict(f"plugin {name!r} is registered already")
         implemented = self._checked(plugin, name)
         self._manager.register(plugin, name)
-        doc = inspect.getdoc(plugin) or ""
-        self._infos[name] = PluginInfo(name=name, module=module, hooks=implemented, doc=doc)
+        self._infos[name] = PluginInfo(name=name, module=module, hooks=implemented, doc=plugin.__doc__ or "")
         self._changed()
         return name
 

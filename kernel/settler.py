@@ -90,16 +90,10 @@ class Settler:
         lost = [delivery for delivery in deliveries if id(delivery) not in held]
         transitions = [transition for transition in transitions if id(transition.delivery) in held]
         self._publish([message for transition in transitions for message in transition.successors])
-        self._apply(
-            [effect for transition in transitions for effect in transition.effects if not self._is_shared(effect)]
-        )
+        self._apply([each for one in transitions for each in one.effects if not self._is_shared(each)])
         rest = [
-            replace(
-                transition,
-                successors=(),
-                effects=tuple(effect for effect in transition.effects if self._is_shared(effect)),
-            )
-            for transition in transitions
+            replace(one, successors=(), effects=tuple(each for each in one.effects if self._is_shared(each)))
+            for one in transitions
         ]
         return rest, lost
 

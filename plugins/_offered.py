@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .canvas.signature import Signature as Signature
     from .canvas.stamping import StampingVisitor as StampingVisitor
     from .commands.methods import AppMethods as Commands
+    from .control.methods import AppMethods as Controls
     from .current.current import current_app as current_app
     from .current.current import current_task as current_task
     from .current.current import shared_task as shared_task
@@ -61,7 +62,9 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-    class AppMethods(Asynchronous, Beats, Bulk, Canvas, Commands, Results, Routing, Sources, Surface, Times, Work):
+    class AppMethods(
+        Asynchronous, Beats, Bulk, Canvas, Commands, Controls, Results, Routing, Sources, Surface, Times, Work
+    ):
         """Attributes of `kernelq.KernelQ` that live in plugins."""
 
     class TaskMethods(

@@ -15,7 +15,7 @@ MEASURES = (
     Measure(name="M3", run=drain.both_at_once, decisive="tasks_s"),
     Measure(name="M4", run=waiting.round_trip),
     Measure(name="M5", run=worker.start_up),
-    Measure(name="M6", run=worker.idle),
+    Measure(name="M6", run=worker.idle, repeats=2),
     Measure(name="M7", run=lateness.due_at_once, decisive="p99", is_cost=True, chances=1),
     Measure(name="M8", run=waiting.composition),
     Measure(name="M8w", run=own.wide_chord, repeats=3),

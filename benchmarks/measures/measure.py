@@ -25,8 +25,8 @@ class Size:
     round_trips: int = 1000
     due: int = 20_000
     """Tasks due at one moment."""
-    idle: float = 6.0
-    """Seconds of looking at an idle worker."""
+    idle: float = 60.0
+    """Seconds of looking at an idle worker: what it does every 20 s is in them three times, wherever they begin."""
     payloads: int = 1000
     mixed: tuple[int, int, float] = (1000, 10, 60.0)
     """Short tasks, long tasks, and the seconds over which they are published: a long one (5 s) ends before the next one comes."""

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from kernelq import Task
 from kernelq.contracts import StashKey, frames
 
-from . import identity, moments
-from .connection import Connection
+from . import moments
 from .pickled import made_by_app, reduce_app
 
 if TYPE_CHECKING:
     import click
     from kernelq import Worker
     from kernelq.signals import Signal
+
+    from .connection import Connection
 
 OPTIONS: StashKey[dict[str, set[click.Option]]] = StashKey()
 
@@ -66,17 +67,23 @@ class AppMethods:
     @property
     def oid(self: Any) -> str:
         """An id of this app in this process; a forked child has another."""
+        from . import identity
+
         return identity.of_process(self)
 
     @property
     def thread_oid(self: Any) -> str:
         """An id of this app in this thread of this process."""
+        from . import identity
+
         return identity.of_thread(self)
 
     # --- the broker
 
     def connection(self: Any, url: str | None = None, *, connect_timeout: float | None = None) -> Connection:
         """A connection to the broker, or to the one behind `url`; opened by its `connect` or `ensure_connection`."""
+        from .connection import Connection
+
         return Connection(self, url, connect_timeout=connect_timeout)
 
     connection_for_read = connection
@@ -91,7 +98,7 @@ class AppMethods:
         if connection is not None:
             yield connection
             return
-        with Connection(self) as own:
+        with self.connection() as own:
             yield own
 
     default_connection = connection_or_acquire

@@ -19,7 +19,8 @@ An entry says: `task`, `schedule` (seconds, a timedelta, or one of `kernelq.sche
                "skip": none
     overlap    "allow" (default), or "skip": an occurrence is left out while the task of the last one has not ended
 
-Settings: `beat_schedule`; `schedule_store`, a URL (Redis, SQL; default: the file `beat_schedule_filename`); `beat_lease`, seconds after which a
+Settings: `beat_schedule`; `beat_namespace`, by which apps that share a store or a broker keep apart (default: the app's main name; "": by nothing);
+`schedule_store`, a URL (Redis, SQL; default: the file `beat_schedule_filename`); `beat_lease`, seconds after which a
 leader that is gone is followed; `beat_scheduler`, another class; `beat_max_loop_interval`; `beat_missed_after`;
 `beat_cron_starting_deadline`; `beat_overlap_limit`; `worker_beat`, as ``kernelq worker -B``.
 
@@ -36,7 +37,7 @@ occurrence, not the moment of its sending, so an interval does not drift.
 What it does not do: clean up results, for workers do that by themselves (there is no entry ``celery.backend_cleanup``).
 
 Parts: `service` calls a `scheduler` (`persistent` is the usual one) in turns; `board` is what a leader knows, `missed` which occurrences
-are due, `overlap` whether the last one has ended, `sending` makes messages, `contract` is what it asks of a store, `command` and
+are due, `overlap` whether the last one has ended, `sending` makes messages, `contract` is what it asks of a store, `command`, `book` and
 `editing` are for people.
 """
 
@@ -58,6 +59,7 @@ def settings() -> Sequence[Option]:
     return (
         Option("beat_schedule", dict, {}, "periodic tasks: name to what is sent when", ("CELERYBEAT_SCHEDULE",)),
         Option("schedule_store", str, None, "URL of what keeps the schedule (default: the file beat_schedule_filename)"),
+        Option("beat_namespace", str, None, "keeps the schedules of apps with one store or broker apart (default: the app's main name)"),
         Option("beat_schedule_filename", str, "celerybeat-schedule", "the file that keeps how far each entry has come", ("CELERYBEAT_SCHEDULE_FILENAME",)),
         Option("beat_scheduler", object, "kernelq.beat:PersistentScheduler", "the scheduler: module:Class, or the name of an entry point", ("CELERYBEAT_SCHEDULER",)),
         Option("beat_lease", float, 15.0, "seconds after which a leading beat that is gone is followed by another", (), 0.3),
@@ -71,13 +73,18 @@ def settings() -> Sequence[Option]:
 
 
 @hookimpl(wrapper=True)
-def commands() -> Generator[None, list[Sequence[click.Command]], list[Sequence[click.Command]]]:
+def commands(name: str | None) -> Generator[None, list[Sequence[click.Command]], list[Sequence[click.Command]]]:
     """Around all others: the worker's command is given options too."""
     offered = yield
-    from .command import beat
-    from .worker_options import with_beat
+    if name in (None, "worker"):
+        from .worker_options import with_beat
 
-    return [*([with_beat(command) for command in offer] for offer in offered), (beat,)]
+        offered = [[with_beat(command) for command in offer] for offer in offered]
+    if name in (None, "beat"):
+        from .command import beat
+
+        offered = [*offered, (beat,)]
+    return offered
 
 
 @hookimpl

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from .contract import Board, Claim, Ended, Mark, NotLeading, Op, Open, ScheduleStore, Sent, instant_of, ticks_of
+from .contract import (
+    Board,
+    Claim,
+    Ended,
+    Mark,
+    NotLeading,
+    Op,
+    Open,
+    ScheduleStore,
+    Sent,
+    instant_of,
+    namespace_of,
+    ticks_of,
+)
 from .entry import BeatLazyFunc, ScheduleEntry
 from .persistent import PersistentScheduler
 from .running import Beat
@@ -12,5 +25,5 @@ from .service import EmbeddedService, Service
 __all__ = [
     "Beat", "BeatLazyFunc", "Board", "Claim", "EmbeddedService", "Ended", "Mark", "NotLeading", "Op", "Open",
     "PersistentScheduler", "ScheduleEntry", "ScheduleStore", "Scheduler", "SchedulingError", "Sent", "Service",
-    "event_t", "instant_of", "ticks_of",
+    "event_t", "instant_of", "namespace_of", "ticks_of",
 ]  # fmt: skip

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
-from kernelq.contracts import ImproperlyConfigured
 
 from .editing import COMMANDS
-from .worker_options import scheduling
+from .worker_options import in_file, scheduling
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -55,21 +53,13 @@ def beat(
     """
     session: Session = context.obj
     if schedule is not None:
-        # A file that is named is meant, whatever store the settings name.
-        session.settings |= {"beat_schedule_filename": schedule, "schedule_store": ""}
+        session.settings |= in_file(schedule)
     if scheduler is not None:
         session.settings |= scheduling(scheduler)
     if context.invoked_subcommand is not None:
         return
     app: Any = session.app
-    app.Beat(max_interval=max_interval, loglevel=_level(loglevel), logfile=logfile, pidfile=pidfile, quiet=quiet).run()
-
-
-def _level(name: str) -> int:
-    levels = logging.getLevelNamesMapping()
-    if name.upper() not in levels:
-        raise ImproperlyConfigured(f"expected a log level, one of {', '.join(levels)}, got {name!r}")
-    return levels[name.upper()]
+    app.Beat(max_interval=max_interval, loglevel=loglevel, logfile=logfile, pidfile=pidfile, quiet=quiet).run()
 
 
 for _command in COMMANDS:

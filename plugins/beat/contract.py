@@ -8,7 +8,7 @@ Where store and broker are on one engine the claim and the publishing are one st
 forgotten once the broker has it; a new leader sends again what it finds.
 
 Entries are named by *keys*: ``code:<name>`` for those of the app's settings, ``store:<name>`` for those that the store keeps. So neither
-can take the place of the other. A driver is a class called as ``driver(app, url)``, found by the scheme of the URL in the entry-point
+can take the place of the other. Apps that share an engine keep apart by their *namespace*, which is the driver's to heed. A driver is a class called as ``driver(app, url)``, found by the scheme of the URL in the entry-point
 group ``kernelq.schedules``.
 """
 
@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from kernelq.contracts import Broker, Message, Store
+
+if TYPE_CHECKING:
+    from kernelq import KernelQ
 
 TICKS = 1_000_000
 """Instants are kept in whole microseconds, so that every engine compares them exactly."""
@@ -33,6 +36,12 @@ def ticks_of(instant: float) -> int:
 def instant_of(ticks: int) -> float:
     """The instant of microseconds; `ticks_of` gives them back."""
     return ticks / TICKS
+
+
+def namespace_of(app: KernelQ) -> str:
+    """What keeps this app's leader, marks and entries apart from those of other apps on the same engine; "": nothing."""
+    chosen: str | None = app.conf.beat_namespace
+    return (app.main or "") if chosen is None else chosen
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):

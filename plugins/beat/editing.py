@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import click
@@ -13,82 +11,13 @@ import msgspec
 from kernelq import KernelQ
 from kernelq.errors import nearest
 
-from .board import next_of
-from .contract import Mark, ScheduleStore
-from .entry import ScheduleEntry, entry_from
-from .finding import store_at, store_url
-from .missed import next_times
+from .book import Book, shown
+from .contract import ScheduleStore
+from .entry import ScheduleEntry
 from .plain import definition_of, entry_of
 
 NEXT = 5
 """How many of the next times are shown."""
-
-
-class Book:
-    """The entries of an app and of its store, for the commands."""
-
-    def __init__(self, app: KernelQ) -> None:
-        from .periodic import code_entries
-
-        app.import_modules()
-        app.finalize()
-        self.app = app
-        self.store: ScheduleStore = store_at(app, store_url(app))
-        board = self.store.board()
-        self.marks = board.marks
-        self.entries: dict[str, ScheduleEntry] = {}
-        self.wrong: dict[str, str] = {}
-        for name, about in code_entries(app).items():
-            self._take(f"code:{name}", partial(entry_from, name, about, app))
-        for name, definition in board.entries.items():
-            self._take(f"store:{name}", partial(entry_of, name, definition, app))
-
-    def _take(self, key: str, make: Callable[[], ScheduleEntry]) -> None:
-        try:
-            self.entries[key] = make()
-        except Exception as error:  # noqa: BLE001  (one wrong entry hides no other)
-            self.wrong[key] = str(error)
-
-    def key_of(self, name: str) -> str:
-        """The key of an entry that a user names, by its name or its key; the store's come first."""
-        known = {*self.entries, *self.wrong}
-        for key in (name, f"store:{name}", f"code:{name}"):
-            if key in known:
-                return key
-        names = sorted({key.partition(":")[2] for key in known})
-        raise click.ClickException(
-            f"no entry {name!r}{nearest(name, names)}; 'kernelq beat list' shows those there are"
-        )
-
-    def entry(self, name: str) -> ScheduleEntry:
-        """The entry that a user names."""
-        key = self.key_of(name)
-        if key in self.wrong:
-            raise click.ClickException(f"the entry {key} cannot be read: {self.wrong[key]}")
-        return self.entries[key]
-
-    def state(self, key: str) -> str:
-        """``on``, ``paused``, ``disabled``, or what is wrong with it."""
-        if key in self.wrong:
-            return f"wrong: {self.wrong[key]}"
-        if not self.entries[key].enabled:
-            return "disabled"
-        return "paused" if self._mark(key).paused else "on"
-
-    def times(self, entry: ScheduleEntry, count: int, now: float) -> list[str]:
-        """The next times of an entry, in its zone; none while it is off."""
-        next_after = next_of(entry.schedule)
-        if next_after is None or self.state(entry.key) != "on":
-            return []
-        mark = self._mark(entry.key)
-        # An interval goes on from its last occurrence; what the calendar says is asked from now on.
-        since = mark.last if mark.last and hasattr(entry.schedule, "run_every") and mark.last > now - 86_400 else now
-        tz = getattr(entry.schedule, "tz", None) or self.app.timezone
-        found = [at for at in next_times(next_after, since, 10_000 if since < now else count) if at > now][:count]
-        return [shown(at, tz) for at in found]
-
-    def _mark(self, key: str) -> Mark:
-        return self.marks.get(key) or Mark(last=0.0)
 
 
 @click.command("list")
@@ -161,6 +90,7 @@ def add(session: Any, /, name: str, task: str, schedule: str, **options: Any) ->
     entry = _made(book.app, name, {"task": task, "schedule": schedule, **options})
     if not book.store.put(name, definition_of(entry), is_new=True):
         raise click.ClickException(f"there is an entry {name!r} already; 'kernelq beat edit {name}' changes it")
+    _say_unknown(book.app, entry)
     _tell(book, entry, NEXT, time.time())
 
 
@@ -183,12 +113,11 @@ def edit(session: Any, /, name: str, **options: Any) -> None:
     Example: kernelq -A proj beat edit report --schedule "30 6 * * mon-fri"
     """
     book = Book(session.app)
-    key = book.key_of(name)
-    if key.startswith("code:"):
-        raise click.ClickException(f"the entry {name!r} is of the code: change it there ('pause' works here)")
-    old = book.store.board().entries[key.partition(":")[2]]
-    entry = _made(book.app, key.partition(":")[2], options, old)
-    book.store.put(entry.name or "", definition_of(entry), is_new=False)
+    name = _stored(book, name, "change it there").partition(":")[2]
+    entry = _made(book.app, name, options, book.store.board().entries[name])
+    if not book.store.put(name, definition_of(entry), is_new=False):
+        raise click.ClickException(f"the entry {name!r} was removed meanwhile")
+    _say_unknown(book.app, entry)
     _tell(book, entry, NEXT, time.time())
 
 
@@ -201,7 +130,7 @@ def pause(session: Any, names: Sequence[str]) -> None:
     \b
     Example: kernelq -A proj beat pause report
     """
-    _set_paused(session, names, paused=True)
+    _each(session, names, "paused", lambda store, key: store.pause(key, True, now=time.time()))
 
 
 @click.command()
@@ -213,7 +142,7 @@ def resume(session: Any, names: Sequence[str]) -> None:
     \b
     Example: kernelq -A proj beat resume report
     """
-    _set_paused(session, names, paused=False)
+    _each(session, names, "resumed", lambda store, key: store.pause(key, False, now=time.time()))
 
 
 @click.command()
@@ -225,13 +154,7 @@ def remove(session: Any, names: Sequence[str]) -> None:
     \b
     Example: kernelq -A proj beat remove report
     """
-    book = Book(session.app)
-    for name in names:
-        key = book.key_of(name)
-        if key.startswith("code:"):
-            raise click.ClickException(f"the entry {name!r} is of the code: remove it there ('pause' works here)")
-        book.store.remove(key)
-        click.echo(f"{name} removed")
+    _each(session, names, "removed", lambda store, key: store.remove(key), of_code="remove it there")
 
 
 @click.command()
@@ -247,16 +170,11 @@ def run(session: Any, name: str) -> None:
 
     book = Book(session.app)
     message = message_of(book.app, book.entry(name))
-    book.app.publisher.publish([message])
-    click.echo(message.id)
+    holder = book.app.publisher.publish([message])  # the task that a plugin lets stand for it
+    click.echo(holder or message.id)
 
 
 COMMANDS = (list_, next_, add, edit, pause, resume, run, remove)
-
-
-def shown(instant: float, tz: datetime.tzinfo) -> str:
-    """An instant for people, in a zone."""
-    return datetime.datetime.fromtimestamp(instant, tz).strftime("%a %Y-%m-%d %H:%M:%S %Z")
 
 
 def _made(app: KernelQ, name: str, given: dict[str, Any], old: dict[str, Any] | None = None) -> ScheduleEntry:
@@ -283,6 +201,13 @@ def _schedule(app: KernelQ, text: str) -> Any:
     return maybe_schedule(seconds, app=app)
 
 
+def _say_unknown(app: KernelQ, entry: ScheduleEntry) -> None:
+    """A warning of a task that is not known here: it may be another project's, or misspelt."""
+    if entry.task not in app.tasks:
+        near = nearest(entry.task or "", app.tasks)
+        click.echo(f"warning: no module of this app has a task {entry.task!r}{near}", err=True)
+
+
 def _json(option: str, text: str, kind: type) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
@@ -292,16 +217,27 @@ def _json(option: str, text: str, kind: type) -> Any:
         ) from error
 
 
-def _set_paused(session: Any, names: Sequence[str], *, paused: bool) -> None:
+def _each(
+    session: Any, names: Sequence[str], done: str, do: Callable[[ScheduleStore, str], object], *, of_code: str = ""
+) -> None:
+    """Do something to entries, once all are known; `of_code` is what to do instead with one of the code."""
     book = Book(session.app)
-    for key in [book.key_of(name) for name in names]:
-        book.store.pause(key, paused, now=time.time())
-        click.echo(f"{key.partition(':')[2]} {'paused' if paused else 'resumed'}")
+    for key in [_stored(book, name, of_code) if of_code else book.key_of(name) for name in names]:
+        do(book.store, key)
+        click.echo(f"{_cell(key.partition(':')[2])} {done}")
+
+
+def _stored(book: Book, name: str, otherwise: str) -> str:
+    """The key of an entry that must be the store's."""
+    key = book.key_of(name)
+    if key.startswith("code:"):
+        raise click.ClickException(f"the entry {name!r} is of the code: {otherwise} ('pause' works here)")
+    return key
 
 
 def _row(book: Book, key: str, now: float) -> dict[str, Any]:
     origin, _, name = key.partition(":")
-    mark, entry = book._mark(key), book.entries.get(key)
+    mark, entry = book.mark(key), book.entries.get(key)
     row: dict[str, Any] = {"name": name, "origin": origin, "task": None, "schedule": None, "state": book.state(key)}
     row |= {"last": None, "sent": mark.count, "next": None}
     if entry is not None:
@@ -314,12 +250,11 @@ def _row(book: Book, key: str, now: float) -> dict[str, Any]:
 
 def _tell(book: Book, entry: ScheduleEntry, count: int, now: float) -> None:
     book.entries.setdefault(entry.key, entry)
-    click.echo(f"{entry.name}: {entry.task}, {_describe(entry)}")
-    if entry.description:
-        click.echo(f"  {entry.description}")
-    times = book.times(entry, count, now)
-    for text in times or [f"({book.state(entry.key)})"]:
-        click.echo(f"  {text}")
+    lines = [entry.description] if entry.description else []
+    lines += book.times(entry, count, now) or [f"({book.state(entry.key)})"]
+    click.echo(_cell(f"{entry.name}: {entry.task}, {_describe(entry)}"))
+    for line in lines:
+        click.echo(f"  {_cell(line)}")
 
 
 def _describe(entry: ScheduleEntry) -> str:

@@ -7,7 +7,7 @@ import logging
 from kernelq import KernelQ
 from kernelq.contracts import READY_STATES
 
-from .contract import Ended, Open, ScheduleStore
+from .contract import Ended, Open, ScheduleStore, namespace_of
 from .entry import ScheduleEntry
 from .sending import occurrence_id
 
@@ -53,7 +53,7 @@ class Overlap:
         """Forget an open occurrence whose task is known to have ended; whether it was."""
         if not self.app.backend_url:
             return False
-        id = occurrence_id(one.key, one.instant)
+        id = occurrence_id(namespace_of(self.app), one.key, one.instant)
         outcome = self.app.backend.get_many([id]).get(id)
         if outcome is None or outcome.state not in READY_STATES:
             return False

@@ -14,6 +14,9 @@ log = logging.getLogger("kernelq.beat")
 OF_ENTRY = ("relative", "catch_up", "overlap", "enabled", "zone", "description")
 """What is said of an entry, and is no option of its calls."""
 
+SEVERAL = ("chain", "chord", "chunks", "group")
+"""Signatures that no message can stand for."""
+
 _ADDED: StashKey[dict[str, dict[str, Any]]] = StashKey()
 
 
@@ -36,7 +39,16 @@ def entry_of_signature(
     kwargs: Mapping[str, Any] | tuple[()],
     options: dict[str, Any],
 ) -> tuple[Any, dict[str, Any]]:
-    """(signature, entry) of what `add_periodic_task` is given."""
+    """(signature, entry) of what `add_periodic_task` is given.
+
+    Raises:
+        TypeError: it is a workflow.
+    """
+    kind = sig.get("subtask_type") if isinstance(sig, Mapping) else None
+    if kind in SEVERAL:
+        raise TypeError(
+            f"a {kind} is several tasks, expected one as a periodic task: start it in a task of its own, got {sig!r}"
+        )
     if hasattr(sig, "clone"):
         sig = sig.clone(args, dict(kwargs)) if args or kwargs else sig
     else:

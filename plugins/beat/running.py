@@ -22,7 +22,7 @@ log = logging.getLogger("kernelq.beat")
 
 
 class Beat:
-    """Runs the schedule of an app until TERM or Ctrl-C. `scheduler` and `store` are as in `Service`."""
+    """Runs the schedule of an app until TERM or Ctrl-C. `scheduler` (or `scheduler_cls`) and `store` are as in `Service`; `loglevel` is a number or a name."""
 
     def __init__(
         self,
@@ -30,18 +30,20 @@ class Beat:
         *,
         schedule: str | None = None,
         scheduler: Any = None,
+        scheduler_cls: Any = None,
         store: str | None = None,
         max_interval: float | None = None,
-        loglevel: int | None = None,
+        loglevel: int | str | None = None,
         logfile: str | None = None,
         pidfile: str | None = None,
         quiet: bool = False,
         **_: Any,
     ) -> None:
         self.app = app
-        self.loglevel, self.logfile, self.pidfile, self.quiet = loglevel, logfile, pidfile, quiet
+        self.loglevel = level(loglevel) if isinstance(loglevel, str) else loglevel
+        self.logfile, self.pidfile, self.quiet = logfile, pidfile, quiet
         self._options: dict[str, Any] = {"max_interval": max_interval, "schedule_filename": schedule}
-        self._options |= {"scheduler_cls": scheduler, "store": store}
+        self._options |= {"scheduler_cls": scheduler or scheduler_cls, "store": store}
 
     def run(self) -> None:
         """Schedule; returns when told to stop."""
@@ -98,6 +100,14 @@ class Beat:
         return "\n".join(rows)
 
 
+def level(name: str) -> int:
+    """The number of a log level; raises `ImproperlyConfigured`."""
+    levels = logging.getLevelNamesMapping()
+    if name.upper() not in levels:
+        raise ImproperlyConfigured(f"expected a log level, one of {', '.join(levels)}, got {name!r}")
+    return levels[name.upper()]
+
+
 class _PidFile:
     """A file with the id of this process, as long as it runs; None: none."""
 
@@ -110,7 +120,14 @@ class _PidFile:
         other = _living(self._path)
         if other is not None:
             raise ImproperlyConfigured(f"the PID file {str(self._path)!r} says that a beat runs already, as {other}")
-        self._path.write_text(f"{os.getpid()}\n")
+        try:
+            self._path.unlink(missing_ok=True)  # of a process that is gone
+            with self._path.open("x") as file:
+                file.write(f"{os.getpid()}\n")
+        except FileExistsError:
+            raise ImproperlyConfigured(f"the PID file {str(self._path)!r}: another beat begins just now") from None
+        except OSError as error:
+            raise ImproperlyConfigured(f"cannot write the PID file {str(self._path)!r}: {error.strerror}") from error
 
     def __exit__(self, *_: object) -> None:
         if self._path is not None and _read(self._path) == os.getpid():

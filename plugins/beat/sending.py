@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from kernelq import KernelQ
 from kernelq.contracts import Message, decode_body
 
-from .contract import ticks_of
+from .contract import namespace_of, ticks_of
 from .entry import ScheduleEntry, call_of
 
 NAMESPACE = UUID("7d2e6b6c-6b0c-5c57-9f0e-3a8f7a4b1c55")
@@ -19,9 +19,9 @@ OCCURRENCE = "kernelq_beat"
 """The header that tells the worker which occurrence this is: [key of the entry, microseconds]."""
 
 
-def occurrence_id(key: str, instant: float) -> str:
-    """The task id of an occurrence, the same whoever sends it."""
-    return str(uuid5(NAMESPACE, f"{key}@{ticks_of(instant)}"))
+def occurrence_id(namespace: str, key: str, instant: float) -> str:
+    """The task id of an occurrence, the same whoever sends it, and another one in another namespace (`namespace_of`)."""
+    return str(uuid5(NAMESPACE, f"{namespace}/{key}@{ticks_of(instant)}"))
 
 
 def message_of(
@@ -34,15 +34,19 @@ def message_of(
     Raises:
         Exception: its arguments cannot be computed or serialised, or its options are wrong.
     """
+    assert entry.task is not None
+    task = app.tasks.get(entry.task)
     merged = {**(entry.options or {}), **options}
+    if (
+        task is not None and task.is_called_apart
+    ):  # its calls may have options that no message has; signatures know them
+        merged = dict(task.signature(**merged).options)
     headers = {**(merged.pop("headers", None) or {}), **marks_of(entry)}
     if instant is not None and entry.name is not None:
-        merged["task_id"] = occurrence_id(entry.key, instant)
+        merged["task_id"] = occurrence_id(namespace_of(app), entry.key, instant)
         if is_told:
             headers[OCCURRENCE] = [entry.key, ticks_of(instant)]
     args, kwargs = call_of(entry)
-    assert entry.task is not None
-    task = app.tasks.get(entry.task)
     return app.publisher.message(task, entry.task, args, kwargs, {**merged, "headers": headers})
 
 

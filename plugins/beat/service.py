@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -38,6 +39,11 @@ class Service:
         talking: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.app = app
+        self._given: dict[str, Any] = {
+            "max_interval": max_interval,
+            "schedule_filename": schedule_filename,
+            "store": store,
+        }
         self.max_interval = max_interval or app.conf.beat_max_loop_interval
         self.schedule_filename = schedule_filename or app.conf.beat_schedule_filename
         self.scheduler_cls = scheduler_class(app, scheduler_cls or self.scheduler_cls)
@@ -50,7 +56,7 @@ class Service:
         self._scheduler: Scheduler | None = None
 
     def __reduce__(self) -> Any:
-        return type(self), (self.app, self.max_interval, self.schedule_filename, self.scheduler_cls)
+        return partial(type(self), scheduler_cls=self.scheduler_cls, **self._given), (self.app,)
 
     def start(self, embedded_process: bool = False) -> None:
         """Schedule until `stop` is called from another thread or an OS signal's handler."""

@@ -22,6 +22,11 @@ def scheduling(text: str) -> dict[str, str]:
     return {"schedule_store" if "://" in text else "beat_scheduler": text}
 
 
+def in_file(path: str) -> dict[str, str]:
+    """The settings that ``-s`` stands for: a file that is named is meant, whatever store the settings name."""
+    return {"beat_schedule_filename": path, "schedule_store": ""}
+
+
 def _options() -> list[click.Option]:
     return [
         click.Option(["-B", "--beat"], is_flag=True, expose_value=False, callback=_take_beat, help="Schedule periodic tasks too."),
@@ -37,7 +42,7 @@ def _take_beat(context: click.Context, parameter: click.Parameter, value: bool) 
 
 def _take_file(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        context.obj.settings["beat_schedule_filename"] = value
+        context.obj.settings |= in_file(value)
 
 
 def _take_scheduler(context: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -6,8 +6,8 @@ Install: ``pip install 'kernelq[redis]'``. URL and options: see the engine's pag
 broker's, ``broker_transport_options`` count.
 
 Guarantee: everything the contract of schedule stores (`kernelq.beat`) asks for, by the server's clock. Where the broker is on the same
-server, also in another database, an occurrence is claimed and published by one script. Apps that share a server and are not one
-project need prefixes of their own (``?prefix=shop``), for they would share their entries.
+server, also in another database, an occurrence is claimed and published by one script. Apps on one
+server keep apart by `beat_namespace`.
 
 What it does not do: keep anything when the server evicts keys, or loses its last second in a crash (``appendfsync everysec``).
 

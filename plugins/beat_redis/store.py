@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from kernelq.beat import Board, Claim, Mark, NotLeading, Op, Open, ScheduleStore, Sent, instant_of, ticks_of
+from kernelq.beat import (
+    Board,
+    Claim,
+    Mark,
+    NotLeading,
+    Op,
+    Open,
+    ScheduleStore,
+    Sent,
+    instant_of,
+    namespace_of,
+    ticks_of,
+)
 from kernelq.contracts import Broker, Engine, Message, pack, unpack
 from kernelq.redis import Fragment, Guard, RedisEngine, Script, Within, Word, store_errors
 
@@ -41,7 +54,10 @@ class RedisScheduleStore(ScheduleStore):
     def __init__(self, app: KernelQ, url: str) -> None:
         self.engine = app.engine(url)
         options: dict[str, Any] = app.conf.broker_transport_options if url == app.broker_url else {}
-        self._space = cast(RedisEngine, self.engine).space(url, options)
+        self._space = copy(cast(RedisEngine, self.engine).space(url, options))
+        namespace = namespace_of(app)
+        if namespace:
+            self._space.prefix += f"schedules:{namespace}:"
 
     def lead(self, holder: str, lease: float) -> int | None:
         with store_errors():

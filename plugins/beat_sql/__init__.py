@@ -6,8 +6,8 @@ Install: part of ``pip install kernelq``; for servers with ``'kernelq[postgres]'
 page (`kernelq_plugins.engine_sql`). Settings: none of its own.
 
 Guarantee: everything the contract of schedule stores (`kernelq.beat`) asks for, by the server's clock. With the broker at the same URL an
-occurrence is claimed and published in one transaction. Apps that share a database and are not one project share their
-entries too: give each a database of its own, or an SQLite file.
+occurrence is claimed and published in one transaction. Apps in one database keep apart by `beat_namespace`, of 100 characters
+at most with MySQL.
 
 Tables: ``kernelq_beat``, ``kernelq_beat_entries``, ``kernelq_beat_marks``, ``kernelq_beat_open`` (see `tables`). Names of entries are 240
 characters long at most with MySQL.

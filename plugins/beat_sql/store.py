@@ -6,10 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from kernelq.beat import Board, Claim, Mark, NotLeading, Op, Open, ScheduleStore, Sent, instant_of, ticks_of
+from kernelq.beat import (
+    Board,
+    Claim,
+    Mark,
+    NotLeading,
+    Op,
+    Open,
+    ScheduleStore,
+    Sent,
+    instant_of,
+    namespace_of,
+    ticks_of,
+)
 from kernelq.contracts import Broker, BrokerError, Engine, Message, pack, unpack
 from kernelq.sql import SqlEngine, store_errors
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, update
 
 from .tables import entries, leader, marks, metadata, opened
 
@@ -27,6 +39,7 @@ class SqlScheduleStore(ScheduleStore):
         self._sql = cast(SqlEngine, self.engine)
         self.now = now or self._sql.now
         self._sql.create(metadata)
+        self._namespace = namespace_of(app)
         self._is_begun = False
 
     @store_errors()
@@ -36,22 +49,24 @@ class SqlScheduleStore(ScheduleStore):
 
     @store_errors()
     def resign(self, holder: str) -> None:
-        statement = update(leader).where(leader.c.holder == holder).values(holder="", ends_at=0.0)
+        statement = update(leader).where(self._own(leader), leader.c.holder == holder).values(holder="", ends_at=0.0)
         self._sql.transact(lambda connection: connection.execute(statement))
 
     @store_errors()
     def version(self) -> int:
         with self._sql.read() as connection:
-            return int(connection.scalar(select(leader.c.version)) or 0)
+            return int(connection.scalar(select(leader.c.version).where(self._own(leader))) or 0)
 
     @store_errors()
     def board(self) -> Board:
         with self._sql.read() as connection:
             # The version first: what changes after it was read is read again.
-            version = int(connection.scalar(select(leader.c.version)) or 0)
-            definitions = connection.execute(select(entries.c.name, entries.c.definition)).all()
-            rows = connection.execute(select(marks)).all()
-            some = connection.execute(select(opened).order_by(opened.c.instant)).all()
+            version = int(connection.scalar(select(leader.c.version).where(self._own(leader))) or 0)
+            definitions = connection.execute(
+                select(entries.c.name, entries.c.definition).where(self._own(entries))
+            ).all()
+            rows = connection.execute(select(marks).where(self._own(marks))).all()
+            some = connection.execute(select(opened).where(self._own(opened)).order_by(opened.c.instant)).all()
         return Board(
             version=version,
             entries={name: msgspec.json.decode(bytes(raw)) for name, raw in definitions},
@@ -79,13 +94,15 @@ class SqlScheduleStore(ScheduleStore):
         raw = msgspec.json.encode(definition)
 
         def work(connection: Any) -> bool:
-            known = connection.scalar(select(entries.c.name).where(entries.c.name == name))
+            known = connection.scalar(select(entries.c.name).where(self._own(entries, entries.c.name == name)))
             if (known is None) != is_new:
                 return False
             if is_new:
-                connection.execute(insert(entries).values(name=name, definition=raw))
+                connection.execute(insert(entries).values(namespace=self._namespace, name=name, definition=raw))
             else:
-                connection.execute(update(entries).where(entries.c.name == name).values(definition=raw))
+                connection.execute(
+                    update(entries).where(self._own(entries, entries.c.name == name)).values(definition=raw)
+                )
             return True
 
         return self._edit(work)
@@ -95,10 +112,10 @@ class SqlScheduleStore(ScheduleStore):
         origin, _, name = key.partition(":")
 
         def work(connection: Any) -> bool:
-            connection.execute(delete(opened).where(opened.c.key == key))
-            known = connection.execute(delete(marks).where(marks.c.key == key)).rowcount
+            connection.execute(delete(opened).where(self._own(opened, opened.c.key == key)))
+            known = connection.execute(delete(marks).where(self._own(marks, marks.c.key == key))).rowcount
             if origin == "store":
-                known += connection.execute(delete(entries).where(entries.c.name == name)).rowcount
+                known += connection.execute(delete(entries).where(self._own(entries, entries.c.name == name))).rowcount
             return bool(known)
 
         return self._edit(work)
@@ -108,12 +125,18 @@ class SqlScheduleStore(ScheduleStore):
         ticks = ticks_of(now)
 
         def work(connection: Any) -> bool:
-            mark = connection.execute(select(marks).where(marks.c.key == key).with_for_update()).one_or_none()
+            mark = connection.execute(
+                select(marks).where(self._own(marks, marks.c.key == key)).with_for_update()
+            ).one_or_none()
             if mark is None:
-                connection.execute(insert(marks).values(key=key, last=ticks, count=0, paused=int(paused)))
+                connection.execute(
+                    insert(marks).values(namespace=self._namespace, key=key, last=ticks, count=0, paused=int(paused))
+                )
                 return True
             last = max(mark.last, ticks) if mark.paused and not paused else mark.last
-            connection.execute(update(marks).where(marks.c.key == key).values(last=last, paused=int(paused)))
+            connection.execute(
+                update(marks).where(self._own(marks, marks.c.key == key)).values(last=last, paused=int(paused))
+            )
             return True
 
         self._edit(work)
@@ -126,7 +149,7 @@ class SqlScheduleStore(ScheduleStore):
 
     def apply_within(self, handle: Any, ops: Sequence[Op]) -> Sequence[Message]:
         for op in ops:
-            here = (opened.c.key == op.key) & (opened.c.instant == ticks_of(op.instant))
+            here = self._own(opened, opened.c.key == op.key) & (opened.c.instant == ticks_of(op.instant))
             if isinstance(op, Sent):
                 handle.execute(update(opened).where(here, opened.c.watched == 1).values(message=None))
                 here &= opened.c.watched == 0
@@ -136,53 +159,70 @@ class SqlScheduleStore(ScheduleStore):
     def close(self) -> None:
         self.engine.close()
 
+    def _own(self, table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        return and_(table.c.namespace == self._namespace, *conditions)
+
     # --- inside a transaction
 
     def _begin(self) -> None:
         """See to it that the leader's row is there, which all that change anything lock first."""
         if not self._is_begun:
             with self._sql.read() as connection:
-                self._is_begun = connection.scalar(select(leader.c.id)) is not None
+                self._is_begun = connection.scalar(select(leader.c.fence).where(self._own(leader))) is not None
         if self._is_begun:
             return
-        first = insert(leader).values(id=1, holder="", fence=0, ends_at=0.0, version=0)
+        first = insert(leader).values(namespace=self._namespace, holder="", fence=0, ends_at=0.0, version=0)
         try:
             self._sql.transact(lambda connection: connection.execute(first))
         except BrokerError:  # somebody else was quicker, or it says why
             with self._sql.read() as connection:
-                if connection.scalar(select(leader.c.id)) is None:
+                if connection.scalar(select(leader.c.fence).where(self._own(leader))) is None:
                     raise
         self._is_begun = True
 
     def _lead(self, connection: Any, holder: str, lease: float) -> int | None:
-        row = connection.execute(select(leader).with_for_update()).one()
+        row = connection.execute(select(leader).where(self._own(leader)).with_for_update()).one()
         now = self.now()
         if row.holder != holder and row.ends_at >= now:
             return None
         fence: int = row.fence + (row.holder != holder)
-        connection.execute(update(leader).values(holder=holder, fence=fence, ends_at=now + lease))
+        connection.execute(
+            update(leader).where(self._own(leader)).values(holder=holder, fence=fence, ends_at=now + lease)
+        )
         return fence
 
     def _claim(self, connection: Any, claim: Claim, fence: int, *, is_kept: bool) -> bool:
         # Not locked: one who is frozen in here would keep the others from leading. It is the mark that lets one through.
-        row = connection.execute(select(leader.c.fence, leader.c.ends_at)).one_or_none()
+        row = connection.execute(select(leader.c.fence, leader.c.ends_at).where(self._own(leader))).one_or_none()
         if row is None or row.fence != fence or row.ends_at < self.now():
             raise NotLeading(claim.key)
         last, sent = ticks_of(claim.last), int(claim.message is not None)
         if claim.seen is None:
-            if connection.scalar(select(marks.c.key).where(marks.c.key == claim.key)) is not None:
+            if connection.scalar(select(marks.c.key).where(self._own(marks, marks.c.key == claim.key))) is not None:
                 return False
-            connection.execute(insert(marks).values(key=claim.key, last=last, count=sent, paused=0))
+            connection.execute(
+                insert(marks).values(namespace=self._namespace, key=claim.key, last=last, count=sent, paused=0)
+            )
         else:
-            mine = select(marks.c.last).where(marks.c.key == claim.key)
+            mine = select(marks.c.last).where(self._own(marks, marks.c.key == claim.key))
             # A locked one is being moved by the last leader, who may be frozen: that is its affair alone.
             if connection.scalar(mine.with_for_update(skip_locked=True)) != ticks_of(claim.seen):
                 return False
-            moved = update(marks).where(marks.c.key == claim.key).values(last=last, count=marks.c.count + sent)
+            moved = (
+                update(marks)
+                .where(self._own(marks, marks.c.key == claim.key))
+                .values(last=last, count=marks.c.count + sent)
+            )
             connection.execute(moved)
         if claim.watched or (is_kept and sent):
             kept = pack(claim.message) if is_kept and claim.message is not None else None
-            row = {"key": claim.key, "instant": last, "watched": int(claim.watched), "message": kept}
+            row = {
+                "namespace": self._namespace,
+                "key": claim.key,
+                "instant": last,
+                "watched": int(claim.watched),
+                "message": kept,
+            }
             connection.execute(insert(opened).values(**row))
         return True
 
@@ -190,9 +230,9 @@ class SqlScheduleStore(ScheduleStore):
         self._begin()
 
         def locked(connection: Any) -> bool:
-            connection.execute(select(leader.c.id).with_for_update())
+            connection.execute(select(leader.c.fence).where(self._own(leader)).with_for_update())
             done = work(connection)
-            connection.execute(update(leader).values(version=leader.c.version + 1))
+            connection.execute(update(leader).where(self._own(leader)).values(version=leader.c.version + 1))
             return done
 
         return self._sql.transact(locked)

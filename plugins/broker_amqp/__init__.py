@@ -64,9 +64,9 @@ the consumer not to. Before, set consumer_timeout in ``rabbitmq.conf``, or from 
 ``queue_arguments={"x-consumer-timeout": milliseconds}``; a worker says so when it starts. A task it happens to runs again, and its first
 outcome is refused.
 
-What it does not do: deduplicate by key (a message published twice runs twice); say from outside what is delayed or runs in other
-processes, or purge what is delayed; commit an outcome with the acknowledgement; read compressed bodies, which go to the dead letters with
-that reason.
+What it does not do: deduplicate by key (a message published twice runs twice); keep marks of revoked tasks (`Broker.revoke`; give tasks
+`expires` there); say from outside what is delayed or runs in other processes, or purge what is delayed; commit an outcome with the
+acknowledgement; read compressed bodies, which go to the dead letters with that reason.
 
 Parts: `broker`; `plan` (names and arguments), `topology` (declaring), `register` (the names of queues), `ladder` (delay); `consumer`, `inbox` (what
 was sent and not fetched), `reader` (deliveries), `memory`, `hold` (marks), `copies` (verdicts without a word in AMQP); `envelope` (messages

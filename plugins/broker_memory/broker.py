@@ -21,8 +21,9 @@ class MemoryBroker(Broker):
     """Messages in this process's memory; several brokers on one engine are one."""
 
     capabilities: Capabilities = Capabilities(
-        delay=True, priorities=10, leases=True, transactions=True, push=True, dedup=True, inventory=True
-    )
+        delay=True, priorities=10, leases=True, transactions=True, push=True, dedup=True, revoking=True,
+        inventory=True,
+    )  # fmt: skip
     engine: MemoryEngine
 
     def __init__(self, app: KernelQ, url: str) -> None:
@@ -62,6 +63,11 @@ class MemoryBroker(Broker):
     def purge(self, queue: str) -> int:
         with self.engine.condition:
             return self._ledger.purge(queue)
+
+    def revoke(self, ids: Collection[str], ttl: float) -> list[str]:
+        with self.engine.condition:
+            self.engine.condition.notify_all()
+            return self._ledger.revoke(ids, self.engine.now(), ttl)
 
     def dead(self, *, queue: str | None = None, limit: int = 100) -> list[DeadLetter]:
         with self.engine.condition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from kernelq.contracts import Consumer, Delivery, Transition, Verdict, unpack
+from kernelq.contracts import Consumer, Delivery, Message, Transition, Verdict, unpack
 
 from .engine import MemoryEngine
 from .ledger import Entry, Lease, Ledger
@@ -103,7 +103,7 @@ class MemoryConsumer(Consumer):
             entry.fence += 1
             entry.started = False  # that mark was the last holder's
             held[entry.place] = entry
-            deliveries.append(_delivery(entry))
+            deliveries.append(self._delivery(entry))
         if deliveries:
             # Who waits must learn of a lease that may end before the wait does.
             self._engine.condition.notify_all()
@@ -140,13 +140,15 @@ class MemoryConsumer(Consumer):
             case Verdict.DEAD:
                 ledger.bury(entry, transition.reason, now)
 
-
-def _delivery(entry: Entry) -> Delivery:
-    return Delivery(
-        message=unpack(entry.raw),
-        queue=entry.queue,
-        tag=entry.place,
-        fence=entry.fence,
-        crashes=entry.crashes,
-        suspect=entry.suspect,
-    )
+    def _delivery(self, entry: Entry) -> Delivery:
+        message = unpack(entry.raw)
+        ledger = self._ledger
+        return Delivery(
+            message=message,
+            queue=entry.queue,
+            tag=entry.place,
+            fence=entry.fence,
+            crashes=entry.crashes,
+            suspect=entry.suspect,
+            revoked=isinstance(message, Message) and ledger.is_revoked(message.id, self._engine.now()),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from kernelq.contracts import Message, pack
 
@@ -72,6 +72,7 @@ class Ledger:
         self.queues: dict[str, Waiting] = {}
         self.leases: dict[str, Lease] = {}  # by consumer id
         self.dead: dict[str, Dead] = {}  # by ref, oldest first
+        self.revoked: dict[str, float] = {}  # task id → when the mark ends
         self._numbers = itertools.count(1)
 
     def publish(self, messages: Sequence[Message], now: float) -> None:
@@ -142,6 +143,26 @@ class Ledger:
         for entry in entries:
             del self.alive[entry.key]
         return len(entries)
+
+    def revoke(self, ids: Iterable[str], now: float, ttl: float) -> list[str]:
+        """Mark task ids for `ttl` seconds, and make ready what of them waits for its eta; those whose first attempt waits."""
+        wanted = dict.fromkeys(ids, now + ttl)
+        self.revoked = {each: ends_at for each, ends_at in self.revoked.items() if ends_at > now} | wanted
+        waiting = set()
+        for queue in self.queues.values():
+            queue.promote(now)
+            early = [item for item in queue.delayed if item[2].key in wanted]
+            if early:
+                queue.delayed = [item for item in queue.delayed if item[2].key not in wanted]
+                heapify(queue.delayed)
+                for _, place, entry in early:
+                    heappush(queue.ready, (place, entry))
+            waiting |= {entry.key for _, entry in queue.ready}
+        return [each for each in wanted if each in waiting]
+
+    def is_revoked(self, task_id: str, now: float) -> bool:
+        """Whether a task id is marked."""
+        return self.revoked.get(task_id, now) > now
 
     def bury(self, entry: Entry, reason: str, now: float) -> None:
         """Move an entry to the dead letters; its key is free."""

@@ -32,6 +32,10 @@ looks by itself (some seven commands): every 20 seconds, or its lease and five, 
 its subscription is lost. So after ``FLUSHALL``, or when the worker is killed that was to look next, something may be late by as much. The lease
 of a consumer that holds nothing is put off for a day, and seen to be alive by one command.
 
+Revoked tasks are marks in a sorted set, by the server's clock, which every script that hands out looks at: one command more while there are
+none. Who marks drops those that ended. What waits for its eta is found by the eta it was published with; what was parked, is longer than 16 kB or has the very
+eta of over a hundred others is looked for in steps of 2,000. A worker of an older version does not look at marks, and runs revoked tasks: upgrade workers first.
+
 It does not keep the order of messages that become due together by the thousand: a thousand at a time are moved.
 
 Parts: `broker` (publishing and administration), `consumer` (one lane's hold), `settlement` (what a settlement's script is told), `scripts`

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 1000
 """Messages or letters changed in one script where their number has no bound: some milliseconds, in which Redis serves nobody else."""
 
+_LOOKED_AT = 2000
+"""Messages that wait for later among which one script looks for those of revoked tasks: a millisecond or two."""
+
 _FAR = 12 * 3600.0
 """Seconds; a lease that ends later needs no renewal yet, whatever our clock and the server's differ by."""
 
@@ -37,6 +40,7 @@ class RedisBroker(Broker):
         transactions=True,
         push=True,
         dedup=True,
+        revoking=True,
         inventory=True,
     )
     engine: Engine
@@ -96,6 +100,16 @@ class RedisBroker(Broker):
             purged += some
         return purged
 
+    def revoke(self, ids: Collection[str], ttl: float) -> list[str]:
+        every, waiting = list(dict.fromkeys(ids)), list[str]()
+        for i in range(0, len(every), _AT_ONCE):
+            some = every[i : i + _AT_ONCE]
+            positions, sought = self.space.run(scripts.REVOKE, [ttl, *some])
+            waiting += [some[position] for position in positions]
+            if sought:
+                self._hasten([some[position] for position in sought])
+        return waiting
+
     def dead(self, *, queue: str | None = None, limit: int = 100) -> list[DeadLetter]:
         letters = self.space.run(scripts.DEAD, [limit] if queue is None else [limit, queue])
         return [_letter(*letter) for letter in letters]
@@ -116,6 +130,16 @@ class RedisBroker(Broker):
 
     def close(self) -> None:
         self.engine.close()
+
+    def _hasten(self, keys: list[str]) -> None:
+        """Make ready what waits for later somewhere under these keys; in steps, for it may be among very many."""
+        for queue in self.space.call("SMEMBERS", self.space.key("queues")):
+            cursor: bytes | None = b"0"
+            while keys and cursor is not None:
+                cursor, found = self.space.run(scripts.HASTEN, [queue, cursor, _LOOKED_AT, *keys])
+                gone = set(found)
+                keys = [key for position, key in enumerate(keys) if position not in gone]
+                cursor = None if cursor == b"0" else cursor
 
 
 def _chunks(refs: Collection[str]) -> Iterator[list[str]]:

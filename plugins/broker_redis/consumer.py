@@ -161,13 +161,18 @@ class RedisConsumer(Consumer):
         return self._delivered(*found[1:])
 
     def _delivered(
-        self, keys: Sequence[bytes], tokens: Sequence[bytes], blobs: Sequence[Any], marks: Sequence[int]
+        self,
+        keys: Sequence[bytes],
+        tokens: Sequence[bytes],
+        blobs: Sequence[Any],
+        marks: Sequence[int],
+        revoked: Sequence[Any],
     ) -> list[Delivery]:
         """What was handed out, when all of it is here; a claim whose long messages did not come is still unanswered."""
         if b"" in blobs:
             blobs = with_longs(keys, blobs, self._space)
         del self._unanswered[self.id]
-        return deliveries_of(keys, tokens, blobs, marks)
+        return deliveries_of(keys, tokens, blobs, marks, revoked)
 
     def _take(self, script: Script, args: Sequence[Word]) -> list[Any]:
         """Run a script that hands out; what an earlier one handed out whose answer was lost comes first.

@@ -55,22 +55,26 @@ def runs_of(messages: Iterable[Message], put: Callable[[Message], bytes] = pack)
 
 
 def deliveries_of(
-    keys: Sequence[bytes], tokens: Sequence[bytes], blobs: Sequence[Any], marks: Sequence[int]
+    keys: Sequence[bytes], tokens: Sequence[bytes], blobs: Sequence[Any], marks: Sequence[int], revoked: Sequence[Any]
 ) -> list[Delivery]:
     """What was handed out, see ``deliveries.lua``."""
+    # (key, id): a key that looks like that of a retry may have the mark of another task.
+    marked = {(keys[revoked[i]], revoked[i + 1].decode()) for i in range(0, len(revoked), 2)}
     came_back = {keys[marks[i]]: (marks[i + 1], bool(marks[i + 2])) for i in range(0, len(marks), 3)}
     deliveries = []
     for key, token, blob in zip(keys, tokens, blobs, strict=True):
         fence, _, _, queue = token.split(b":", 3)
         crashes, suspect = came_back.get(key, _NEVER) if came_back else _NEVER
+        message = unpack(blob or b"")
         deliveries.append(
             Delivery(
-                message=unpack(blob or b""),
+                message=message,
                 queue=queue.decode(),
                 tag=Tag((key, token)),
                 fence=int(fence),
                 crashes=crashes,
                 suspect=suspect,
+                revoked=bool(marked) and isinstance(message, Message) and (key, message.id) in marked,
             )
         )
     return deliveries

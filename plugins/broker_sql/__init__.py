@@ -28,10 +28,14 @@ the SQLAlchemy `Session` or `Connection`, which must be to the broker's own data
 Waiting costs no polling where the engine can wake (SQLite on Linux, PostgreSQL); besides, each waiting consumer looks
 once a second by itself, by one read that blocks nobody.
 
-Tables: ``kernelq_messages``, ``kernelq_consumers``, ``kernelq_dead``, with SQLite ``kernelq_inbox`` (see `tables`). What it does not do:
-serve several machines through one SQLite file. With MySQL keys and names of queues have at most 255 characters.
+Marks of revoked tasks are read by the transaction that claims; while there are none, that costs PostgreSQL and MySQL no round trip and SQLite 1 µs. What waits of
+these tasks for its time, retries too, becomes ready.
+
+Tables: ``kernelq_messages``, ``kernelq_consumers``, ``kernelq_dead``, ``kernelq_revoked``, with SQLite ``kernelq_inbox`` (see `tables`).
+
+What it does not do: serve several machines through one SQLite file. With MySQL keys and names of queues have at most 255 characters.
 
 Parts: `broker` (publishing and administration), `consumer` (one lane's hold), `settlement` (what becomes of
-settled deliveries), `statements` (what each dialect says in its own words:
+settled deliveries), `marks` (revoked tasks), `statements` (what each dialect says in its own words:
 `sqlite`, `postgresql`, `mysql`).
 """

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 from kernelq.contracts import Broker, Capabilities, DeadLetter, Engine, Finding, Message, QueueStats
 from kernelq.sql import SqlEngine
 
-from . import dead_letters, holdings, stock
+from . import dead_letters, holdings, marks, stock
 from .consumer import SqlConsumer
 from .news import CHANNEL, is_news
 from .statements import PRIORITIES, row_of, statements_of
-from .tables import metadata
+from .tables import metadata, revoked_metadata
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -34,6 +34,7 @@ class SqlBroker(Broker):
         transactions=True,
         push=True,
         dedup=True,
+        revoking=True,
         inventory=True,
     )
     engine: Engine
@@ -46,6 +47,7 @@ class SqlBroker(Broker):
         self._statements = statements_of(self._sql.dialect)
         self._holdings: dict[str, holdings.Holding] = {}  # by consumer id; a process has few
         self._sql.create(metadata)
+        self._sql.create(revoked_metadata)
         if self._statements.inbox is not None:
             self._sql.create(self._statements.inbox.metadata)
 
@@ -90,6 +92,18 @@ class SqlBroker(Broker):
             if not some:
                 return purged
             purged += some
+
+    def revoke(self, ids: Collection[str], ttl: float) -> list[str]:
+        if not ids:
+            return []
+
+        def mark(connection: Any) -> list[str]:
+            waiting, is_any_ready = marks.revoke(connection, self._statements, ids, self.now(), ttl)
+            if is_any_ready:
+                self._sql.notify(connection, CHANNEL)
+            return waiting
+
+        return self._sql.transact(mark)
 
     def dead(self, *, queue: str | None = None, limit: int = 100) -> list[DeadLetter]:
         with self._sql.read() as connection:

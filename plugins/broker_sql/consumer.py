@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from kernelq.contracts import Consumer, Delivery, Transition, unpack
+from kernelq.contracts import Consumer, Delivery, Message, Transition, unpack
 from kernelq.sql import SqlEngine, Wakeup
+from msgspec.structs import replace
 
+from . import marks
 from .holdings import Holding, free_unknown, give_back, held_by
 from .news import CHANNEL, LOOK_EVERY, is_news
 from .settlement import Settlement, SomeRefused, split
-from .statements import Claimed, Statements
+from .statements import Claimed, Statements, bytes_of
 
 log = logging.getLogger(__name__)
 
 _MOMENT = 0.01
 """Seconds until the next claim after one that found all that is ready locked by others, or gone."""
+
+_FORGET_EVERY = 60.0
+"""Seconds a consumer that sees marks of revoked tasks goes without forgetting those that have ended."""
 
 
 class SqlConsumer(Consumer):
@@ -45,6 +50,7 @@ class SqlConsumer(Consumer):
         self._wakeup: Wakeup | None = None  # made by the first wait
         self._is_woken = False  # set by any thread, reset by a fetch that ends
         self._expects_more = False  # the last claim took all it could
+        self._forget_at = 0.0  # when to forget ended marks again, if there are marks; monotonic
         self._upkeep_at = 0.0  # when to look for ended leases and due messages again, by the engine's clock
 
     def fetch(self, limit: int, timeout: float) -> list[Delivery]:
@@ -148,19 +154,36 @@ class SqlConsumer(Consumer):
         """What a transaction leases to us; when its answer is lost, the next one frees what it may have leased."""
         holding = self._holding
 
-        def take_and_clear(connection: Any) -> list[Claimed]:
+        def take_and_clear(connection: Any) -> tuple[list[Claimed], list[Delivery] | None]:
             if holding.is_in_doubt and free_unknown(connection, self.id, holding.seqs):
                 self._engine.notify(connection, CHANNEL)
-            return take(connection)
+            claimed = take(connection)
+            if not claimed or not claimed[0].is_watched:
+                return claimed, None  # to be read after the commit: others wait for that
+            return claimed, self._marked(connection, _deliveries(claimed))
 
         try:
-            claimed = self._engine.transact(take_and_clear)
+            claimed, deliveries = self._engine.transact(take_and_clear)
         except BaseException:  # an interrupt too: it may have come after the commit
             holding.is_in_doubt = True
             raise
         holding.is_in_doubt = False
         holding.seqs.update(row.seq for row in claimed)
-        return _deliveries(claimed)
+        return _deliveries(claimed) if deliveries is None else deliveries
+
+    def _marked(self, connection: Any, deliveries: list[Delivery]) -> list[Delivery]:
+        """These deliveries, those of revoked tasks as such, in the transaction that claims them."""
+        now = self._now()
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + _FORGET_EVERY
+            marks.forget_ended(connection, now)
+        ids = [each.message.id for each in deliveries if isinstance(each.message, Message)]
+        marked = self._statements.marked(connection, ids, now)
+        return (
+            [replace(each, revoked=True) if _is_of(each, marked) else each for each in deliveries]
+            if marked
+            else deliveries
+        )
 
     def _take(self, connection: Any, limit: int, lost: dict[str, int]) -> list[Claimed]:
         """What was claimed; into `lost`, who lost how much."""
@@ -200,7 +223,7 @@ class SqlConsumer(Consumer):
 def _deliveries(claimed: Iterable[Claimed]) -> list[Delivery]:
     return [
         Delivery(
-            message=unpack(row.blob if isinstance(row.blob, bytes) else str(row.blob).encode()),
+            message=unpack(row.blob if isinstance(row.blob, bytes) else bytes_of(row.blob)),
             queue=row.queue,
             tag=row.seq,
             fence=row.fence,
@@ -209,3 +232,7 @@ def _deliveries(claimed: Iterable[Claimed]) -> list[Delivery]:
         )
         for row in claimed
     ]
+
+
+def _is_of(delivery: Delivery, ids: Collection[str]) -> bool:
+    return isinstance(delivery.message, Message) and delivery.message.id in ids

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from .statements import PROMOTED_AT_ONCE, Claim, Claimed, Glance, Row
+from .holdings import chunks
+from .statements import PROMOTED_AT_ONCE, Claim, Claimed, Glance, Row, Waiting
 from .tables import DELAYED, READY
 
 # Not INSERT IGNORE, which would cut texts that are too long; and the library sends many rows in one statement.
@@ -43,7 +44,7 @@ ORDER BY due_at LIMIT {PROMOTED_AT_ONCE} FOR UPDATE SKIP LOCKED
 """
 _PROMOTE = "UPDATE kernelq_messages SET due_at = 0 WHERE seq IN %s"
 
-_ROW = "-priority, seq, queue, fence + 1, crashes, suspect, `blob`"
+_ROW = "-priority, seq, queue, fence + 1, crashes, suspect, `blob`, EXISTS (SELECT 1 FROM kernelq_revoked)"
 _HEAD = f"""
 SELECT {_ROW} FROM kernelq_messages WHERE queue = %s AND {READY}
 ORDER BY priority DESC, seq LIMIT %s FOR UPDATE SKIP LOCKED
@@ -70,6 +71,17 @@ SELECT `key`, queue, priority, fence, %s, `blob` FROM kernelq_dead WHERE seq IN 
 ON DUPLICATE KEY UPDATE kernelq_messages.seq = kernelq_messages.seq
 """
 _UNEARTH = "DELETE FROM kernelq_dead WHERE seq IN %s"
+
+_REVOKE = """
+INSERT INTO kernelq_revoked (id, ends_at) VALUES (%s, %s) ON DUPLICATE KEY UPDATE ends_at = VALUES(ends_at)
+"""
+_REVOKED = "SELECT id FROM kernelq_revoked WHERE id IN %s AND ends_at > %s"
+# By the index of the keys: that of the holders would bring all that waits.
+_WAITING = """
+SELECT seq, `key`, due_at, IF(LOCATE(':', `key`), `blob`, NULL) FROM kernelq_messages FORCE INDEX (`key`)
+WHERE (`key` IN %s OR {retries}) AND holder IS NULL
+"""
+_RETRY = "(`key` > %s AND `key` < %s)"
 
 _place = itemgetter(0, 1)  # of a claimed row: highest priority first, then oldest
 
@@ -153,6 +165,21 @@ class MysqlStatements:
             _run(connection, _REVIVE, (now, found))
             _run(connection, _UNEARTH, (found,))
         return len(found)
+
+    def mark(self, connection: Any, ids: Sequence[str], ends_at: float) -> None:
+        with connection.connection.driver_connection.cursor() as cursor:
+            cursor.executemany(_REVOKE, [(id, ends_at) for id in ids])
+
+    def marked(self, connection: Any, ids: Sequence[str], now: float) -> set[str]:
+        return {id for (id,) in _rows(connection, _REVOKED, (ids, now))} if ids else set()
+
+    def waiting(self, connection: Any, ids: Sequence[str]) -> list[Waiting]:
+        found: list[tuple[Any, ...]] = []
+        for some in chunks(ids):
+            bounds = [bound for id in some for bound in (f"{id}:", f"{id}:a")]
+            statement = _WAITING.format(retries=" OR ".join([_RETRY] * len(some)))
+            found += _rows(connection, statement, (some, *bounds))
+        return [Waiting._make(row) for row in found]
 
 
 def _run(connection: Any, statement: str, values: Sequence[Any]) -> int:

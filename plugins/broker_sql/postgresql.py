@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from .statements import PROMOTED_AT_ONCE, Claim, Claimed, Glance, Row
+from .statements import PROMOTED_AT_ONCE, Claim, Claimed, Glance, Row, Waiting
 from .tables import DELAYED, READY
 
 # Numbered in the order given, written in the order of their keys: two batches of the same keys wait for each other
@@ -69,7 +69,7 @@ _HAND_OVER = """
 WITH ended AS (DELETE FROM kernelq_consumers WHERE id = %s RETURNING id)
 UPDATE kernelq_messages AS m SET holder = %s, fence = m.fence + 1, started = 0
 WHERE m.holder = %s AND (SELECT count(*) FROM ended) >= 0
-RETURNING -m.priority, m.seq, m.queue, m.fence, m.crashes, m.suspect, m.blob
+RETURNING -m.priority, m.seq, m.queue, m.fence, m.crashes, m.suspect, m.blob, EXISTS (SELECT 1 FROM kernelq_revoked)
 """
 
 _ACKNOWLEDGE = f"DELETE FROM kernelq_messages AS m USING {_MINE}"
@@ -103,6 +103,24 @@ WITH gone AS (
     ON CONFLICT (key) DO NOTHING
 )
 SELECT count(*) FROM gone
+"""
+
+_REVOKE = """
+INSERT INTO kernelq_revoked (id, ends_at) SELECT id, %s FROM unnest(%s::text[]) AS given (id)
+ON CONFLICT (id) DO UPDATE SET ends_at = excluded.ends_at
+"""
+_REVOKED = "SELECT id FROM kernelq_revoked WHERE id = ANY(%s::text[]) AND ends_at > %s"
+_RETRIES_MOST = 100
+"""Read of one task at most, which has one: with a limit the index is read whatever the statistics say."""
+_WAITING = f"""
+SELECT seq, key, due_at, CASE WHEN position(':' IN key) > 0 THEN blob END FROM kernelq_messages
+WHERE key = ANY(%s::text[]) AND holder IS NULL
+UNION ALL
+SELECT retry.* FROM unnest(%s::text[]) AS given (id), LATERAL (
+    SELECT seq, key, due_at, blob FROM kernelq_messages
+    WHERE key > given.id || ':' AND key < given.id || ':a' AND holder IS NULL AND due_at > 0
+    ORDER BY key LIMIT {_RETRIES_MOST}
+) AS retry
 """
 
 _place = itemgetter(0, 1)  # of a claimed row: highest priority first, then oldest
@@ -161,6 +179,15 @@ class PostgresStatements:
     def revive(self, connection: Any, seqs: Sequence[int], now: float) -> int:
         (revived,) = _run(connection, _REVIVE, (list(seqs), now)).fetchone()
         return int(revived)
+
+    def mark(self, connection: Any, ids: Sequence[str], ends_at: float) -> None:
+        _run(connection, _REVOKE, (ends_at, list(ids)))
+
+    def marked(self, connection: Any, ids: Sequence[str], now: float) -> set[str]:
+        return {id for (id,) in _run(connection, _REVOKED, (list(ids), now))}
+
+    def waiting(self, connection: Any, ids: Sequence[str]) -> list[Waiting]:
+        return [Waiting._make(row) for row in _run(connection, _WAITING, (list(ids), list(ids)))]
 
 
 def _run(connection: Any, statement: str, values: Sequence[Any]) -> Any:
@@ -225,5 +252,5 @@ def _claim(queues: int, limit: int) -> str:
         ORDER BY priority DESC, seq LIMIT {limit:d}
     )
     UPDATE kernelq_messages AS m SET holder = %s, fence = m.fence + 1 FROM chosen WHERE m.seq = chosen.seq
-    RETURNING -m.priority, m.seq, m.queue, m.fence, m.crashes, m.suspect, m.blob
+    RETURNING -m.priority, m.seq, m.queue, m.fence, m.crashes, m.suspect, m.blob, EXISTS (SELECT 1 FROM kernelq_revoked)
     """

@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from .statements import PROMOTED_AT_ONCE, Claim, Claimed, Glance, Row
+from .holdings import chunks
+from .statements import PROMOTED_AT_ONCE, Claim, Claimed, Glance, Row, Waiting
 from .tables import DELAYED, READY, inbox
 
 INBOX_MOST = 200
@@ -87,6 +88,19 @@ SELECT key, queue, priority, fence, ?, blob FROM kernelq_dead WHERE seq = ? ON C
 """
 _UNEARTH = "DELETE FROM kernelq_dead WHERE seq = ?"
 
+_REVOKE = """
+INSERT INTO kernelq_revoked (id, ends_at) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET ends_at = excluded.ends_at
+"""
+# Not in the RETURNING of a claim, which would look once for each row: 8 µs for 100, in place of 1.
+_HAS_MARKS = "SELECT EXISTS (SELECT 1 FROM kernelq_revoked)"
+_WAITING = """
+SELECT seq, key, due_at, CASE WHEN instr(key, ':') THEN blob END FROM kernelq_messages WHERE key = ? AND holder IS NULL
+"""
+_RETRIES = """
+SELECT seq, key, due_at, blob FROM kernelq_messages
+WHERE key > ? || ':' AND key < ? || ':a' AND holder IS NULL AND +due_at > 0
+"""
+
 _place = itemgetter(0, 1)  # of a claimed row: highest priority first, then oldest
 
 
@@ -134,15 +148,13 @@ class SqliteStatements:
             self.promote(connection, now)  # what was put by for later may be due meanwhile
         values = [value for queue in queues for value in (queue, limit)]
         rows = _raw(connection).execute(_claim(len(queues)), (holder, *values, limit)).fetchall()
-        rows.sort(key=_place)  # RETURNING keeps no order
-        return [Claimed._make(row[1:]) for row in rows]
+        return _handed_out(_raw(connection), rows)
 
     def hand_over(self, connection: Any, holder: str, heir: str) -> list[Claimed]:
         raw = _raw(connection)
         raw.execute(_FORGET, (holder,))
         rows = raw.execute(_HAND_OVER, (heir, holder)).fetchall()
-        rows.sort(key=_place)
-        return [Claimed._make(row[1:]) for row in rows]
+        return _handed_out(raw, rows)
 
     def acknowledge(self, connection: Any, claims: Sequence[Claim]) -> int:
         raw = _raw(connection)
@@ -177,10 +189,32 @@ class SqliteStatements:
         raw.executemany(_REVIVE, [(now, seq) for seq in seqs])
         return raw.executemany(_UNEARTH, [(seq,) for seq in seqs]).rowcount
 
+    def mark(self, connection: Any, ids: Sequence[str], ends_at: float) -> None:
+        raw = _raw(connection)
+        _gather(raw)
+        raw.executemany(_REVOKE, [(id, ends_at) for id in ids])
+
+    def marked(self, connection: Any, ids: Sequence[str], now: float) -> set[str]:
+        raw = _raw(connection)
+        return {id for some in chunks(ids) for (id,) in raw.execute(_revoked(len(some)), (now, *some))}
+
+    def waiting(self, connection: Any, ids: Sequence[str]) -> list[Waiting]:
+        raw = _raw(connection)
+        rows = [row for id in ids for row in (*raw.execute(_WAITING, (id,)), *raw.execute(_RETRIES, (id, id)))]
+        return [Waiting._make(row) for row in rows]
+
 
 def _raw(connection: Any) -> sqlite3.Connection:
     raw: sqlite3.Connection = connection.connection.driver_connection
     return raw
+
+
+def _handed_out(raw: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[Claimed]:
+    rows.sort(key=_place)  # RETURNING keeps no order
+    claimed = [Claimed(*row[1:]) for row in rows]
+    if claimed and raw.execute(_HAS_MARKS).fetchone()[0]:
+        claimed[0] = claimed[0]._replace(is_watched=1)
+    return claimed
 
 
 def _gather(raw: sqlite3.Connection) -> bool:
@@ -190,6 +224,12 @@ def _gather(raw: sqlite3.Connection) -> bool:
     raw.execute(_GATHER)
     raw.execute(_EMPTY)
     return True
+
+
+@cache
+def _revoked(ids: int) -> str:
+    """Of `ids` tasks. Parameters: now, their ids."""
+    return f"SELECT id FROM kernelq_revoked WHERE ends_at > ? AND id IN ({', '.join('?' * ids)})"
 
 
 @cache

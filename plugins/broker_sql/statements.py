@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
@@ -39,6 +39,18 @@ class Claimed(NamedTuple):
     suspect: int
     blob: Any
     """Bytes, or whatever else a damaged row holds."""
+    is_watched: int = 0
+    """With the first of a batch: whether there are marks of revoked tasks, of these or of others."""
+
+
+class Waiting(NamedTuple):
+    """One message that waits, and may belong to a task that is looked for."""
+
+    seq: int
+    key: str
+    due_at: float
+    blob: Any
+    """None when the key cannot be another task's than the one it names."""
 
 
 class Glance(NamedTuple):
@@ -116,6 +128,19 @@ class Statements(Protocol):
     def revive(self, connection: Any, seqs: Sequence[int], now: float) -> int:
         """Move dead letters back among the messages, but for those whose key is there; return how many there were."""
 
+    def mark(self, connection: Any, ids: Sequence[str], ends_at: float) -> None:
+        """Mark tasks, or mark them anew. Thereafter all that was published is among the messages."""
+
+    def marked(self, connection: Any, ids: Sequence[str], now: float) -> Collection[str]:
+        """Those of these tasks whose marks have not ended."""
+
+    def waiting(self, connection: Any, ids: Sequence[str]) -> list[Waiting]:
+        """What waits of these tasks: ready or delayed, and delayed retries. And perhaps more, see `Waiting.blob`; locks nothing.
+
+        Keys of retries begin with the id and a colon, and digits follow; so they are looked for between ``id:`` and
+        ``id:a``, whichever collation an index has.
+        """
+
 
 def statements_of(dialect: str) -> Statements:
     """The statements of a dialect, by SQLAlchemy's name."""
@@ -127,6 +152,11 @@ def statements_of(dialect: str) -> Statements:
     module, _, name = home.partition(":")
     found: type[Statements] = getattr(import_module(f".{module}", __package__), name)
     return found()
+
+
+def bytes_of(blob: Any) -> bytes:
+    """What a row has for its blob, as bytes."""
+    return blob if isinstance(blob, bytes) else str(blob).encode()
 
 
 def row_of(message: Message, now: float) -> Row:

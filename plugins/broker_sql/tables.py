@@ -4,6 +4,7 @@
     kernelq_consumers   leases: who may hold, until when
     kernelq_dead        dead letters, as they came
     kernelq_inbox       SQLite only: what was published and nobody has looked at yet, see `sqlite`
+    kernelq_revoked     marks of revoked tasks, and when they end, see `marks`
 
 A message is *held* when `holder` names a consumer, *delayed* when `due_at` is not 0, else *ready*. The
 three are disjoint and each has an index of its own, with nothing else in it: claims read the head of
@@ -113,6 +114,19 @@ inbox = Table(
     Column("due_at", _Instant, nullable=False),
     Column("published_at", _Instant, nullable=False),
     Column("blob", _Bytes, nullable=False),
+)
+
+revoked_metadata = MetaData(info={"name": "broker_revoked", "version": 1, "upgrades": {}})
+
+revoked = Table(
+    "kernelq_revoked",
+    revoked_metadata,
+    Column("id", _Text, primary_key=True),  # of tasks; messages of one task may have several keys
+    Column("ends_at", _Instant, nullable=False),
+    Index("kernelq_revoked_ends", "ends_at"),
+    sqlite_with_rowid=False,
+    mysql_default_charset="utf8mb4",
+    mariadb_default_charset="utf8mb4",
 )
 
 

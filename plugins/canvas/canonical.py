@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .chain import chain
 from .chord import chord
-from .group import as_it_is, copy_of, group
+from .group import copy_of, group
 from .lazy import Lazy
 from .maps import chunks
 from .names import ACCUMULATE
@@ -36,7 +36,7 @@ def canonical(
     """A copy in canonical form, completed like a call; None when there is nothing to run.
 
     Arguments go to the first task of a chain, to every member of a group, to every member of a chord's header. Callbacks go to the last
-    task, to the first member of a group, to a body; error callbacks to every task, of a chord to the body; `task_id` to
+    task, to every member of a group, to a body; error callbacks to every task, of a chord to the body; `task_id` to
     the last task, to a group itself, to a body; other options to the first task, to every member, to header and
     body (`countdown` and `eta`: the header). What is lazy stays so. The canonical form of one in canonical form is its equal.
 
@@ -77,9 +77,14 @@ def push(
 ) -> None:
     """Complete a part by what its whole was given; links are added to those it has."""
     sig.args, sig.kwargs, sig.options = sig._merge(args, kwargs, options)
-    for name, given in (("link", links), ("link_error", errbacks)):
-        for link in given:
-            _bearer(sig).append_to_list_option(name, copy_of(link))
+    bearer = _bearer(sig)
+    for link in links:
+        if bearer is not sig and isinstance(bearer, group):
+            bearer.link(link)  # of a chord, see `chord.link`
+        else:
+            bearer.append_to_list_option("link", copy_of(link))
+    for errback in errbacks:
+        bearer.append_to_list_option("link_error", copy_of(errback))
 
 
 def _bearer(sig: Signature[Any]) -> Signature[Any]:
@@ -117,9 +122,9 @@ def members(sig: group[Any]) -> Iterator[Signature[Any]]:
     args, kwargs = sig.args, sig.upcoming
     tasks = sig.tasks
     has_more = bool(args or kwargs or options or links or errbacks)
-    for index, task in enumerate(tasks.pass_by() if isinstance(tasks, Lazy) else tasks):
+    for task in tasks.pass_by() if isinstance(tasks, Lazy) else tasks:
         if has_more:
-            push(task, args, kwargs, options, links=map(as_it_is, links if index == 0 else ()), errbacks=errbacks)
+            push(task, args, kwargs, options, links=links, errbacks=errbacks)
         yield task
 
 
@@ -188,12 +193,13 @@ def _chord(sig: chord[Any]) -> Signature[Any] | None:
     if is_empty(body):
         push(header, options=of_body, links=links, errbacks=errbacks)
         return formed(header)
-    push(body, options={**options, **of_body}, links=links, errbacks=errbacks)
+    push(sig, links=links, errbacks=errbacks)
+    push(body, options={**options, **of_body})
     form = formed(body)
     assert form is not None
     heard = errbacks_of(steps_of(form))
     if heard and sig.app.conf.task_allow_error_cb_on_chord_header:
-        push(header, errbacks=map(as_it_is, heard))
+        push(header, errbacks=heard)
     return _joined(_group(header), form, sig)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .composite import Composite, made
+from .composite import Composite, made, signatures
 from .items import PartItem
 from .signature import Signature
 
@@ -67,7 +67,7 @@ def _composed(kind: type[chain[Any]], tasks: tuple[Any, ...], app: Any) -> Signa
     if len(tasks) == 1:
         if isinstance(tasks[0], Mapping):
             return made(tasks[0], app).clone()
-        sequence = tasks[0]
+        sequence = signatures(tasks[0], app)
     whole: Signature[Any] = kind.build({"tasks": []}, app=app)
     for task in sequence:
         whole = extended(whole, made(task, app).clone())

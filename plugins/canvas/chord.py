@@ -70,6 +70,12 @@ class chord(Composite[R]):
         header = self.kwargs["header"]
         return header if isinstance(header, group) else group.build({"tasks": header}, app=self._app)
 
+    def set_immutable(self, immutable: bool) -> None:
+        """Whether the header's members leave out the arguments of a call; the body gets their values all the same."""
+        header = self.header
+        header.set_immutable(immutable)
+        self.tasks = header.tasks
+
     # --- links
 
     def link(self, callback: V) -> V:
@@ -79,7 +85,7 @@ class chord(Composite[R]):
     def link_error(self, errback: V) -> V:
         """Call `errback`, a signature, once the body has failed, which it does when a member of the header failed; returns it.
 
-        With the setting `task_allow_error_cb_on_chord_header` members call it too, each for itself, when it is started.
+        With the setting `task_allow_error_cb_on_chord_header` each member of the header that fails calls it too.
         """
         return self._body.link_error(errback)
 
@@ -127,10 +133,15 @@ class chord(Composite[R]):
         return whole
 
     def __length_hint__(self) -> int:
-        return len(self.tasks)
+        return sum(map(_size, self.tasks))
 
     def _become(self, form: Signature[Any]) -> None:
         if isinstance(form, chord):
             self._take(form.kwargs)
         else:  # its body was nothing
             self._take({**self.kwargs, "header": form})
+
+
+def _size(member: Signature[Any]) -> int:
+    """How many values a member of a header brings: those of groups in it stand side by side."""
+    return sum(map(_size, member.tasks)) if isinstance(member, group) else 1

@@ -8,6 +8,7 @@ from .canonical import canonical, members, spread
 from .chain import chain
 from .chord import chord
 from .group import group
+from .lazy import Lazy
 
 if TYPE_CHECKING:
     from .signature import Signature
@@ -100,4 +101,4 @@ def _unrolled(sig: Signature[Any]) -> Signature[Any]:
 
 
 def _is_nothing(sig: Signature[Any]) -> bool:
-    return isinstance(sig, chain | group) and not getattr(sig, "is_lazy", False) and not sig.tasks
+    return isinstance(sig, chain | group) and not isinstance(sig.tasks, Lazy) and not sig.tasks

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from kernelq import KernelQ
 
+from .copying import checked, copied
 from .lazy import Lazy
 from .options import given
-from .signature import Signature, copied, revived
+from .signature import Signature, revived
 
 if TYPE_CHECKING:
     from kernelq import AsyncResult, EagerResult
@@ -155,9 +156,14 @@ def signatures(tasks: Iterable[Any], app: KernelQ | None = None) -> Any:
     """The signatures that these are, or are the plain form of: a tuple of a tuple, lazy of an iterator, else a list.
 
     One that is there twice becomes two, for each is a call of its own.
+
+    Raises:
+        TypeError: they are no signatures; of an iterator, when it is drawn.
     """
     if isinstance(tasks, Lazy):
         return tasks
+    if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+        raise TypeError(f"expected signatures, as task.s() makes them, or a list or generator of them, got {tasks!r}")
     if isinstance(tasks, Iterator):
         return Lazy(made(task, app) for task in tasks)
     found: list[Signature[Any]] = []
@@ -175,11 +181,7 @@ def made(task: Any, app: KernelQ | None = None) -> Signature[Any]:
     Raises:
         TypeError: it is neither.
     """
-    if isinstance(task, Signature):
-        return task
-    if not isinstance(task, Mapping):
-        raise TypeError(f"expected a signature, as task.s() makes it, got {task!r}")
-    return Signature.from_dict(task, app=app)
+    return task if isinstance(task, Signature) else Signature.from_dict(checked(task), app=app)
 
 
 def _plain(kwargs: Mapping[str, Any]) -> dict[str, Any]:

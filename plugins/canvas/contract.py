@@ -34,8 +34,7 @@ FAILED = "failed"
 class Open(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Begin a join, or say more of one; parts may have come before it, and then it may fire at once.
 
-    Of a join that is known, `size` is set if it was None before, and nothing else changes. With `afresh` it is forgotten
-    first, as by `Forget`: it begins anew.
+    Of a join that is known, `size` is set if it was None before, and nothing else changes; to begin it anew, `Forget` it first.
     """
 
     join: str
@@ -45,7 +44,6 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What its task has to know; given back by `WorkflowStore.join`."""
     size: int | None = None
     """How many places; None: not known yet. A join of no places fires at once."""
-    afresh: bool = False
 
 
 class Arrive(msgspec.Struct, frozen=True, kw_only=True, gc=False):

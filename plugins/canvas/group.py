@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .composite import Composite, signatures
+from .copying import checked
 from .items import PartItem
 from .lazy import Lazy
 from .signature import Signature
@@ -51,6 +52,14 @@ class group(Composite[list[R]]):
         delayed = (task.set(countdown=min(wait, longest)) for task, wait in zip(self.tasks, waits, strict=False))
         self.tasks = Lazy(delayed) if self.is_lazy else list(delayed)
         return self
+
+    def set_immutable(self, immutable: bool) -> None:
+        """Whether its members leave out the arguments of a call, and the value of what comes before."""
+        if isinstance(self.tasks, Lazy):
+            self.tasks = self.tasks.map(lambda task: task.set(immutable=immutable))
+        else:
+            for task in self.tasks:
+                task.set_immutable(immutable)
 
     @property
     def is_lazy(self) -> bool:
@@ -102,7 +111,7 @@ class group(Composite[list[R]]):
         return len(self.tasks)
 
     def __bool__(self) -> bool:
-        return True
+        return bool(self.tasks)
 
     def _become(self, form: Signature[Any]) -> None:
         self._take(form.kwargs, form.options)
@@ -115,4 +124,4 @@ def as_it_is(callback: Any) -> Any:
 
 def copy_of(callback: Any) -> Any:
     """A copy, as a signature."""
-    return callback.clone() if isinstance(callback, Signature) else Signature.from_dict(callback)
+    return callback.clone() if isinstance(callback, Signature) else Signature.from_dict(checked(callback))

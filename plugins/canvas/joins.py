@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from .ids import derived
 from .names import FAN_IN
+from .steps import written
 
 if TYPE_CHECKING:
     from kernelq import KernelQ
@@ -60,10 +61,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def pack(self, app: KernelQ) -> bytes:
         """The blob form; raises `EncodeError` for an argument that cannot be serialised."""
-        serializer = app.serializer(app.conf.task_serializer)
-        steps = serializer.dumps(self.steps)
+        content_type, steps = written(app, self.steps)
         about = {name: getattr(self, name) for name in ("chord", "parent_id", "root_id", "reply_to")}
-        return _encoder.encode([serializer.content_type, steps, about])
+        return _encoder.encode([content_type, steps, about])
 
 
 def unpack_record(app: KernelQ, blob: bytes) -> Record:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kernelq.contracts import Message
+from kernelq.errors import EncodeError
 from msgspec.structs import replace
 
 from .canonical import canonical
@@ -18,7 +19,7 @@ from .ids import new_id
 from .joins import NOWHERE, Record, fan_in_message, place_in
 from .names import ACCUMULATE
 from .pages import paged, unpaged
-from .steps import call_options, id_of, is_group, members_of, revived, steps_of, tasks_in
+from .steps import at_fault, call_options, id_of, is_group, members_of, revived, steps_of, tasks_in
 from .store import required_store
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ class Launch:
             self.ops += pages
             options["chain"] = steps[::-1]  # the next one last, as Celery has them
         args = tuple(step["args"]) if step["immutable"] else (*args, *step["args"])
-        message = self.app.publisher.message(self.app.tasks.get(name), name, args, step["kwargs"], options)
+        try:
+            message = self.app.publisher.message(self.app.tasks.get(name), name, args, step["kwargs"], options)
+        except EncodeError as error:
+            raise at_fault(error, options.get("chain") or (), "[2]['chain']") from error
         self.root_id = self.root_id or options.get("root_id") or message.id
         self.messages.append(
             replace(message, parent_id=self.parent_id or options.get("parent_id"), root_id=self.root_id)

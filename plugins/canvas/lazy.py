@@ -17,6 +17,7 @@ class Lazy(Sequence[T]):
 
     After `pass_by` it is kept only as long as there are no more than `kept` items: who starts a hundred thousand tasks does
     not hold them all, and who starts a few may do so again. What was let go raises `RuntimeError` when it is looked at again.
+    What the iterator raised is raised again whenever somebody looks as far: an iterator that raised seems to be at its end.
     """
 
     def __init__(self, source: Iterable[T], kept: int = KEPT) -> None:
@@ -27,6 +28,8 @@ class Lazy(Sequence[T]):
         self._kept: int | None = None
         """How many items at most; None while all are kept."""
         self._most = kept
+        self._error: Exception | None = None
+        """What the source raised."""
         self._above: Lazy[Any] | None = None
 
     def map(self, function: Callable[[T], U], kept: int = KEPT) -> Lazy[U]:
@@ -52,7 +55,7 @@ class Lazy(Sequence[T]):
                 place += 1
                 yield self._drawn[place - 1 - self._gone]
             else:
-                for item in self._source:
+                for item in self._rest():
                     self._keep(item)
                     place += 1
                     yield item
@@ -60,6 +63,20 @@ class Lazy(Sequence[T]):
                         break  # somebody else drew meanwhile
                 else:
                     return
+
+    def _rest(self) -> Iterator[T]:
+        # Not by `yield from`: who stops half-way would close the source by that.
+        while True:
+            if self._error is not None:
+                raise self._error
+            try:
+                item = next(self._source)
+            except StopIteration:
+                return
+            except Exception as error:
+                self._error = error
+                raise
+            yield item
 
     def _keep(self, item: T) -> None:
         if self._kept is not None and (self._gone or len(self._drawn) >= self._kept):
@@ -71,7 +88,7 @@ class Lazy(Sequence[T]):
     def _all(self) -> list[T]:
         if self._gone:
             raise self._spent()
-        self._drawn.extend(self._source)
+        self._drawn.extend(self._rest())
         return self._drawn
 
     def _spent(self) -> RuntimeError:

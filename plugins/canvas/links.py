@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kernelq import GroupResult
@@ -71,14 +72,26 @@ def call_errbacks(app: KernelQ, request: Context, error: BaseException) -> None:
 
 
 def is_called_here(errback: Signature[Any]) -> bool:
-    """Whether an error callback is called as ``errback(request, exc, traceback)``: it is known here, takes that, and has no `self`."""
+    """Whether an error callback is called as ``errback(request, exc, traceback)``.
+
+    It is known here, has no `self`, and takes more than one argument besides those that it has already.
+    """
     task = errback.app.tasks.get(errback.task)
     if task is None or not isinstance(inspect.getattr_static(type(task), "run", None), staticmethod):
         return False
+    if not errback.immutable and (errback.args or errback.kwargs):
+        try:
+            return _takes_more_than_one(partial(task.run, *errback.args, **errback.kwargs))
+        except (TypeError, ValueError):
+            pass  # they do not fit; who calls it will say so
     try:
-        parameters = inspect.signature(task.run).parameters.values()
+        return _takes_more_than_one(task.run)
     except (TypeError, ValueError):
         return False  # a builtin without a signature
+
+
+def _takes_more_than_one(function: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(function).parameters.values()
     places = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     return len(places) > 1 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
 

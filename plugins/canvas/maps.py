@@ -44,9 +44,8 @@ class _Map(Composite[R]):
         return Signature.__call__(self, *args, **kwargs)
 
     def __repr__(self) -> str:
-        form = "{task}({star}x) for x in {it}"
         star = "*" if isinstance(self, xstarmap) else ""
-        return f"[{form.format(task=self.kwargs['task'].task, star=star, it=self.kwargs['it'])}]"
+        return f"[{self.kwargs['task'].task}({star}x) for x in {self.kwargs['it']}]"
 
 
 @Signature.of_task("kernelq.map", "celery.map")
@@ -73,6 +72,8 @@ class chunks(_Map[list[list[R]]]):
     def __init__(
         self, task: Signature[R], it: Iterable[Any], n: int, *, app: KernelQ | None = None, **options: Any
     ) -> None:
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"expected chunks of a whole number of items, at least 1, got {n!r}")
         self._set(task, {"it": _kept(it), "n": n}, options, app)
 
     def group(self) -> group[list[R]]:
@@ -125,6 +126,8 @@ def run_starmap(app: KernelQ, task: Any, it: Iterable[Any]) -> list[Any]:
 
 
 def _kept(it: Iterable[Any]) -> Any:
+    if not isinstance(it, Iterable):
+        raise TypeError(f"expected the items that a task is to be called with, got {it!r}")
     return Lazy(it) if isinstance(it, Iterator) else it if isinstance(it, list | tuple | Lazy) else list(it)
 
 

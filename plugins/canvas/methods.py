@@ -85,11 +85,12 @@ class TaskMethods(Generic[P, R]):
         """Let `sig` run in this task's place: under its id, with its callbacks, its group and its root. Of a group that is the list.
 
         Ends this run, as if by `Ignore`: who waits for this task gets what `sig` returns. The replacement travels with the
-        end of this run, so that neither exists without the other. Write ``raise self.replace(…)`` or ``return``.
-        In eager mode `sig` runs at once and its value is returned.
+        end of this run, so that neither exists without the other. In eager mode `sig` runs at once and its value is
+        returned, so write ``return self.replace(…)``; ``raise`` is understood too, but not in eager mode.
 
         Raises:
             ImproperlyConfigured: `sig` belongs to a chord, or is an empty chain.
+            TypeError: it is no signature.
         """
         return self.on_replace(stand_in(self, sig))
 

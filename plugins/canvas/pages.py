@@ -14,7 +14,7 @@ from kernelq.errors import TaskError
 from . import names
 from .contract import Keep, Op
 from .ids import derived
-from .steps import tasks_in
+from .steps import tasks_in, written
 from .store import store_of
 
 if TYPE_CHECKING:
@@ -41,15 +41,14 @@ def paged(app: KernelQ, cause: str, steps: list[Any]) -> tuple[list[Any], list[O
     store = store_of(app) if sum(weights) > FEW else None
     if store is None:
         return steps, []
-    serializer = app.serializer(app.conf.task_serializer)
     pages = _cut(steps, weights)
     first = pages.pop(0) if weights[0] <= FEW else []
     ops: list[Op] = []
     following: list[Any] = []
     for number in range(len(pages), 0, -1):
         key = f"page:{derived(cause, 'page', number)}"
-        content = serializer.dumps([*pages[number - 1], *following])
-        ops.append(Keep(key=key, value=msgspec.msgpack.encode([serializer.content_type, content])))
+        content = written(app, [*pages[number - 1], *following])
+        ops.append(Keep(key=key, value=msgspec.msgpack.encode(content)))
         following = [_reference(key)]
     return [*first, *following], ops
 

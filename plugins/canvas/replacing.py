@@ -8,6 +8,7 @@ from kernelq import Task
 from kernelq.errors import ImproperlyConfigured
 
 from .canonical import canonical, collected, formed, last_of, push, tasks_of
+from .composite import made
 from .ends import TakenOver
 from .options import listed
 from .taking_over import take_over
@@ -23,7 +24,7 @@ def stand_in(task: Task[..., Any], sig: Signature[Any]) -> Signature[Any]:
 
     Its value is one: of a group, or of a chain that ends in one, the list of its values.
     """
-    request = task.request
+    request, sig = task.request, made(sig, task.app)
     if sig.options.get("chord"):
         raise ImproperlyConfigured(f"{sig!r} belongs to a chord, so it cannot take the place of {task.name}")
     form = canonical(sig)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from kernelq import KernelQ
 from kernelq.errors import InvalidTaskError
 
 from .composable import Composable
+from .copying import checked, copied
 from .ids import new_id
 from .items import Item, OptionItem
-from .lazy import Lazy
 from .options import given, with_stamps
 from .options import listed as listed
 
@@ -207,11 +207,11 @@ class Signature(Composable[R]):
 
     def link(self, callback: V) -> V:
         """Call `callback`, a signature, with the value once the task has returned; returns it. One given twice is called once."""
-        return self.append_to_list_option("link", callback)
+        return self.append_to_list_option("link", checked(callback))
 
     def link_error(self, errback: V) -> V:
         """Call `errback`, a signature, once the task has failed for good; returns it."""
-        return self.append_to_list_option("link_error", errback)
+        return self.append_to_list_option("link_error", checked(errback))
 
     def on_error(self, errback: Any) -> Self:
         """As `link_error`; returns this signature."""
@@ -321,6 +321,8 @@ class Signature(Composable[R]):
                 merged["stamped_headers"] = list(dict.fromkeys((*own["stamped_headers"], *further)))
         if self["immutable"]:
             return own_args, own_kwargs, merged
+        if args and type(args) not in (tuple, list) and (isinstance(args, str) or not isinstance(args, Iterable)):
+            raise TypeError(f"expected a list or tuple of arguments for {self['task']}, got {args!r}")
         return (*(args or ()), *own_args), {**own_kwargs, **(kwargs or {})}, merged
 
     def _list_option(self, name: str) -> MutableSequence[Any]:
@@ -335,16 +337,3 @@ def revived(links: Any, app: KernelQ | None) -> Any:
     if isinstance(links, list | tuple):
         return type(links)(revived(link, app) for link in links)
     return Signature.from_dict(links, app=app) if type(links) is dict else links
-
-
-def copied(value: Any) -> Any:
-    """A copy of dicts, lists and signatures all the way down; anything else, iterators too, is left as it is."""
-    if isinstance(value, Signature):
-        return value.clone()
-    if isinstance(value, Lazy):
-        return value.map(copied)
-    if type(value) is dict:
-        return {name: copied(item) for name, item in value.items()}
-    if type(value) in (list, tuple, set):
-        return type(value)(map(copied, value))
-    return value

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kernelq import GroupResult
 from kernelq.contracts import BackendError, BrokerError, frames
 
 from .composing import canonical
-from .contract import Forget, Op, Open
+from .contract import Forget, Open
 from .freezing import place_under
 from .ids import new_id
 from .launching import Launch
@@ -107,7 +107,11 @@ class _Start:
 
         group = {**first, "kwargs": {"tasks": frozen()}, "options": {**first["options"], "task_id": group_id}}
         launch = Launch(self._app, **_about(ready), flush=self._flush)
-        launch.start([group, *rest])
+        try:
+            launch.start([group, *rest])
+        except Exception:  # of the generator; what was sent by then runs, and nothing is to wait for the others
+            self._forget([group_id])
+            raise
         header: Any = GroupResult(group_id, results, app=self._app)
         if rest:
             place_under(result, header)
@@ -137,15 +141,14 @@ class _Start:
             for i in range(0, len(messages), AT_ONCE):
                 self._app.publisher.publish(messages[i : i + AT_ONCE], **self._ways)
         except BrokerError:
-            self._undo(ops)
+            self._forget(op.join for op in ops if isinstance(op, Open))
             raise
 
-    def _undo(self, ops: list[Op]) -> None:
+    def _forget(self, joins: Iterable[str]) -> None:
         """Forget the joins of what was not sent, or else they would be found overdue one day."""
-        assert self._store is not None or not ops
         if self._store is not None:
             try:
-                self._store.apply([Forget(join=op.join) for op in ops if isinstance(op, Open)])
+                self._store.apply([Forget(join=join) for join in joins])
             except BackendError as error:
                 log.warning("what was kept of a workflow that could not be sent stays in the store: %s", error)
 

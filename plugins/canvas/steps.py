@@ -6,8 +6,11 @@ list of their values. A chord is the two steps of its header and its body, so th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from kernelq.errors import EncodeError
 
 from .names import ACCUMULATE
 from .options import listed, with_stamps
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 FOREIGN = {"replaced_task_nesting": "replaced", "origin": None}
 """Options that signatures of a Celery peer may have, and ours of the same meaning; None: nobody's but the peer's."""
+
+_KEY = re.compile(r"\[(\d+|'[^']*')\]")
+"""A part of the path of an `EncodeError`."""
 
 
 def steps_of(plain: Any) -> list[Any]:
@@ -93,6 +99,38 @@ def call_options(step: Any) -> dict[str, Any]:
             if ours is not None:
                 options[ours] = value
     return with_stamps(options)
+
+
+def written(app: KernelQ, steps: list[Any]) -> tuple[str, bytes]:
+    """(content type, bytes) of steps that are to be kept.
+
+    Raises:
+        EncodeError: an argument cannot be serialised; names its call.
+    """
+    serializer = app.serializer(app.conf.task_serializer)
+    try:
+        return serializer.content_type, serializer.dumps(steps)
+    except EncodeError as error:
+        raise at_fault(error, steps, "") from error
+
+
+def at_fault(error: EncodeError, steps: Any, path: str) -> EncodeError:
+    """The error with the name of the call in `steps` that cannot be written; `path` is where they were to be."""
+    if not error.path.startswith(path):
+        return error
+    name, found = None, steps
+    for key in _KEY.findall(error.path.removeprefix(path)):
+        try:
+            found = found[int(key) if key.isdecimal() else key[1:-1]]
+        except (LookupError, TypeError):
+            break
+        if isinstance(found, Mapping) and "subtask_type" in found:
+            name = found["task"]
+    return (
+        error
+        if name is None
+        else EncodeError(f"{error}; it is in the call of {name!r}, which is to follow", error.path)
+    )
 
 
 def revived(app: KernelQ, step: Any) -> Signature[Any]:

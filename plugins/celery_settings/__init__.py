@@ -89,5 +89,5 @@ def app_configured(app: KernelQ) -> None:
 
     if not app.stash.setdefault(_READY, False):
         app.stash[_READY] = True
-        app.add_defaults(Fallbacks(app))
+        app.conf.layers.add_defaults(Fallbacks(app))  # as app.add_defaults, which brings the reading of sources along
     take_environment(app)

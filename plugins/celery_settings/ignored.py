@@ -63,7 +63,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("worker_proc_alive_timeout", 4.0, "CELERYD_PROC_ALIVE_TIMEOUT"),
         ("worker_pool_putlocks", True, "CELERYD_POOL_PUTLOCKS"),
     ),
-    "a revoked task is not remembered in a file of the worker": (("worker_state_db", None, "CELERYD_STATE_DB"),),
+    "revoked ids are kept in the broker, not in a file of the worker": (("worker_state_db", None, "CELERYD_STATE_DB"),),
     _DAEMON: tuple(
         (f"{program}_{what}", None)
         for program in ("worker", "beat", "events")

@@ -26,6 +26,7 @@ What it does not do: reach workers. It talks to the broker and the result backen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kernelq import hookimpl
@@ -34,17 +35,12 @@ if TYPE_CHECKING:
     import click
 
 
-@hookimpl
-def commands() -> Sequence[click.Command]:
-    """Imported here: an app that publishes or a worker needs no command line, no click and no rich."""
-    from .call import call
-    from .config import config
-    from .dead import dead
-    from .graph import graph
-    from .plugins import plugins
-    from .purge import purge
-    from .queues import queues
-    from .report import report
-    from .result import result
+_NAMES = ("call", "config", "dead", "graph", "plugins", "purge", "queues", "report", "result")
+"""Each stands in the module of its name."""
 
-    return (call, config, dead, graph, plugins, purge, queues, report, result)
+
+@hookimpl
+def commands(name: str | None) -> Sequence[click.Command]:
+    """Imported here, and only what is wanted: a worker needs none of these, and an app that publishes no click."""
+    wanted = _NAMES if name is None else [each for each in _NAMES if each == name]
+    return [getattr(import_module(f".{each}", __name__), each) for each in wanted]

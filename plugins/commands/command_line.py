@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -15,6 +16,9 @@ from kernelq.contracts import PluginConflict, import_plugin
 
 from .loading import find_app
 from .user_options import with_user_options
+
+COLLECT_AFTER = 200_000
+"""Objects more than before, after which the collector looks while the app is loaded."""
 
 
 class Session:
@@ -123,7 +127,7 @@ class Commands(click.Group):
         return sorted({*super().list_commands(ctx), *self._from_plugins(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        command = super().get_command(ctx, cmd_name) or self._from_plugins(ctx).get(cmd_name)
+        command = super().get_command(ctx, cmd_name) or self._from_plugins(ctx, cmd_name).get(cmd_name)
         return command and with_user_options(command, ctx.ensure_object(Session))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -147,22 +151,27 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(ctx, args)
+            with _few_collections():
+                return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib
+
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not near:
                 raise
             raise click.UsageError(f"no command {args[0]!r}; did you mean {near[0]!r}?", ctx) from error
 
-    def _from_plugins(self, context: click.Context) -> dict[str, click.Command]:
+    def _from_plugins(self, context: click.Context, name: str | None = None) -> dict[str, click.Command]:
         found: dict[str, click.Command] = {}
-        offers: list[Sequence[click.Command]] = context.ensure_object(Session).app_or_new.plugins.hook.commands()
+        offers: list[Sequence[click.Command]] = context.ensure_object(Session).app_or_new.plugins.hook.commands(
+            name=name
+        )
         for command in (command for offer in offers for command in offer):
-            name = command.name or ""
-            if name in self.commands:
-                raise _offered_twice(name)
+            own = command.name or ""
+            if own in self.commands:
+                raise _offered_twice(own)
             _with_options(command)
-            found[name] = merged(found[name], command) if name in found else command
+            found[own] = merged(found[own], command) if own in found else command
         return found
 
 
@@ -187,6 +196,21 @@ def merged(one: click.Command, other: click.Command) -> click.Command:
 
 def _offered_twice(name: str) -> PluginConflict:
     return PluginConflict(f"the command {name!r} is offered twice")
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """A block that imports the app and the plugins: hardly any of that is garbage, and each look for it would be at all of it."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        if gc.get_threshold()[0] == COLLECT_AFTER:  # else a module of the user's knows better
+            if not gc.get_freeze_count():
+                gc.freeze()  # there and back: all there is counts as old, without a look at each object
+                gc.unfreeze()
+            gc.set_threshold(*before)
 
 
 def _with_options(command: click.Command) -> None:

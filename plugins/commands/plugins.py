@@ -7,6 +7,7 @@ import difflib
 import sys
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +43,7 @@ def list_(session: Session, as_json: bool) -> None:
             "state": info.state,
             "hooks": len(info.hooks),
             "drivers": [f"{kind} {point.name}" for kind, point in drivers_of(info.module)],
-            "about": info.doc.partition("\n")[0],
+            "about": info.doc.strip().partition("\n")[0],
         }
         for info in session.app_or_new.plugins.infos()
     ]
@@ -100,7 +101,7 @@ def show(session: Session, name: str) -> None:
     info = known[name]
     brought = drivers_of(info.module)
     if info.doc:
-        click.echo(f"{info.doc}\n")
+        click.echo(f"{cleandoc(info.doc)}\n")
     print_fields(
         [
             ("version", version_of(info.name, info.module) or None),

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def commands() -> Sequence[click.Command]:
+def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that publishes or a worker needs no command line."""
+    if name not in (None, "doctor"):
+        return ()
     from .command import doctor
 
     return (doctor,)

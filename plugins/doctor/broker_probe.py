@@ -47,6 +47,7 @@ CAPABILITIES: Final = {
     "transactions": "commits an outcome with its acknowledgement",
     "push": "wakes who waits",
     "dedup": "drops a message published twice",
+    "revoking": "keeps marks of revoked tasks",
     "inventory": "counts what runs",
 }
 """Field of `Capabilities` → what it says, in few words."""

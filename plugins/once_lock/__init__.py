@@ -23,7 +23,7 @@ know, and what a type checker needs to see. Options in `once`:
     unlock_before_run    the key is free as soon as the task begins to run
     timeout              seconds after which a claim is looked at (default: ``default_timeout`` of `ONCE`, else an hour)
 
-A call may say ``once={"graceful": …, "timeout": …}``. The key is celery-once's: ``qo_<task>_<argument>-<value>…``, sorted by name, the
+A call or a signature may say ``once={"graceful": …, "timeout": …}``. The key is celery-once's: ``qo_<task>_<argument>-<value>…``, sorted by name, the
 same for positional and keyword arguments; arguments as a worker reads them, defaults left out. Longer than 200
 characters, its end is a digest.
 
@@ -43,17 +43,24 @@ whose publisher died before the message was accepted (15 seconds), one of a task
 runs, a lease at a time), a throttled call's (`period`), one made within the caller's own transaction (looked at after a minute), and with
 RabbitMQ, which cannot be asked, every one (`timeout`, renewed while the task runs).
 
+What a worker publishes itself, with the end of a task (later steps of chains, bodies of chords, what takes a task's place, callbacks), and
+calls by name from where the task is not known, claim when they are about to run. Is the key held then, such a task
+fails with `AlreadyQueued`: later steps, chords and error callbacks hear of that as of any failure, and ``autoretry_for=(AlreadyQueued,)``
+has it wait. With `graceful` it ends as REVOKED, reason ``refused``, and with replace and debounce, reason ``superseded``, if the key is held by a newer
+one; return_existing fails like refuse, for who follows waits for this very task. One with unlock_before_run claims nothing there.
+Error callbacks that are called in place, as ``errback(request, exc, traceback)``, hold nothing.
+
 Eager calls hold their key while they run, in memory unless a store is named. Calls of the function, and `apply`, hold nothing.
 
-What it does not do: claim for steps that a worker starts by itself (those of chains after the first, bodies of chords), nor for a dead
-letter that is sent again. A call whose acknowledgement was lost counts as failed and frees its key, though the broker may have it. With replace a
-newer call may run beside an older one that runs already. A message purged from a queue that is never empty keeps its key until
+What it does not do: claim for a dead letter that is sent again, nor the own key of a task that takes over another's. A call whose acknowledgement was lost counts as failed and frees its key, though the broker may have it. With replace a
+newer call may run beside an older one that runs already, and an older one that is fetched `timeout` seconds after the end of the newer one runs. A message purged from a queue that is never empty keeps its key until
 ``kernelq once release``. Members of a group or chord, and calls with callbacks, are refused (`AlreadyQueued`) also by return_existing: nobody
 would call what waits for them. A call within the caller's own transaction (``session=``) on SQLite must be its first statement, or have its claims elsewhere
 (`once_store`): a file has one writer. When one of several messages published together is refused, the others keep their keys for 15 seconds.
 
 Parts: `queue_once` (the base class), `rule` and `key` (what `once` asks), `mark` (the header by which a message knows its claim), `gate` and `claiming` (publishing),
-`ending` (releasing), `superseding`, `running` (renewal), `store`, `celery_form`, `contract` (what it asks of a store), `commands`.
+`ending` (releasing), `superseding`, `at_run` (claims of what workers publish), `running` (renewal), `signature`, `parts`, `store`,
+`celery_form`, `contract` (what it asks of a store), `commands`.
 """
 
 from __future__ import annotations
@@ -107,8 +114,10 @@ def app_closing(app: KernelQ) -> None:
 
 
 @hookimpl
-def commands() -> Sequence[click.Command]:
+def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that publishes or a worker needs no command line."""
+    if name not in (None, "once"):
+        return ()
     from .commands import once
 
     return (once,)

@@ -20,7 +20,12 @@ _LOOK_EVERY = 0.05
 
 def claim(app: KernelQ, store: LockStore, wanted: Claim) -> Holder | None:
     """None when the key is had, else who holds it. Waits as `ONCE` says. Raises `BackendUnavailable`."""
-    deadline = time.monotonic() + patience(app)
+    return claim_within(patience(app), app, store, wanted)
+
+
+def claim_within(seconds: float, app: KernelQ, store: LockStore, wanted: Claim) -> Holder | None:
+    """`claim`, waiting so long for a key that is held."""
+    deadline = time.monotonic() + seconds
     while (holder := _try(app, store, wanted)) is not None and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY)
     return holder

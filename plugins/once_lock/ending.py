@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from kernelq import KernelQ, KernelQError, hookimpl
-from kernelq.contracts import RETRY, REVOKED, Effect, Message, Recorder, StashKey, Verdict
+from kernelq.contracts import RETRY, REVOKED, Effect, Message, Recorder, Verdict
 from kernelq.errors import TaskRevokedError
 
 from .contract import Keep, Op, Release
-from .errors import Superseded
-from .mark import HEADER, Mark, mark_of
+from .errors import Dropped
+from .mark import HEADER, Mark, mark_of, unclaimed
+from .parts import part_of
 from .store import lock_store
 
 if TYPE_CHECKING:
@@ -36,27 +37,21 @@ class Endings:
         return effects_of(app, ending) if HEADER in ending.message.headers else ()
 
 
-_ENDINGS: StashKey[Endings] = StashKey()
-_registering = threading.Lock()
-
-
 def hear(app: KernelQ) -> None:
     """Have claims released in this process. From any thread."""
-    with _registering:
-        if _ENDINGS not in app.stash:
-            app.stash[_ENDINGS] = endings = Endings()
-            app.register_plugin(endings, "once_lock:endings")
+    part_of(app, "endings", Endings)
 
 
 def effects_of(app: KernelQ, ending: Ending) -> list[Effect]:
     """What the end of an attempt does to the claim of its message."""
     message = ending.message
-    mark = mark_of(message)
+    # Of one that has not claimed yet, an earlier run may have, whose process died.
+    mark = mark_of(message) or unclaimed(message)
     if mark is None or (ending.request is not None and ending.request.is_eager):
         return []
     effects = []
-    if isinstance(ending.value, Superseded):
-        effects += _dropped(app, ending)
+    if isinstance(ending.value, Dropped):
+        effects += _dropped(app, ending, ending.value)
     op = _op(app, ending, mark)
     if op is not None:
         try:
@@ -96,6 +91,9 @@ def _op(app: KernelQ, ending: Ending, mark: Mark) -> Op | None:
     if heir is not None:
         _handed.marks = {message.id: mark}
         return Keep(mark.key, message.id, *life_of(app, heir, mark))
+    if mark.follows:
+        # Whoever it took the place of is told by that when it is fetched, should that be later.
+        return Keep(mark.key, message.id, mark.timeout)
     return Release(mark.key, message.id)
 
 
@@ -105,10 +103,10 @@ def _caused(ending: Ending) -> list[Message]:
     return [each for each in caused if isinstance(each, Message)] if isinstance(caused, list) else []
 
 
-def _dropped(app: KernelQ, ending: Ending) -> list[Effect]:
-    """The outcome of a task that a newer one supersedes: nobody is to wait for it in vain."""
+def _dropped(app: KernelQ, ending: Ending, dropped: Dropped) -> list[Effect]:
+    """The outcome of a task that another one of the same work keeps from running: nobody is to wait for it in vain."""
     hostname = None if ending.request is None else ending.request.hostname
     recorder = Recorder(app, hostname)
-    error = TaskRevokedError(str(ending.value))
-    outcome = recorder.make(ending.message, ending.delivery.fence, REVOKED, error, "superseded")
+    error = TaskRevokedError(str(dropped))
+    outcome = recorder.make(ending.message, ending.delivery.fence, REVOKED, error, dropped.reason)
     return list(recorder.effects(outcome))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kernelq import Ignore, KernelQError
 
 
@@ -19,11 +17,25 @@ class AlreadyQueued(KernelQError):
         self.message = f"Expires in {countdown} seconds"
         self.task_id = task_id
         self.key = key
-        super().__init__(self.message if task_id is None else f"{key} is held by task {task_id}. {self.message}")
+        super().__init__(countdown, task_id, key)  # of which a result makes it again
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (AlreadyQueued, (self.countdown, self.task_id, self.key))
+    def __str__(self) -> str:
+        return self.message if self.task_id is None else f"{self.key} is held by task {self.task_id}. {self.message}"
 
 
-class Superseded(Ignore):
-    """Ends a run before it begins: a newer call of the same work is queued."""
+class Dropped(Ignore):
+    """Ends a run before it begins, as REVOKED with this reason."""
+
+    reason = ""
+
+
+class Superseded(Dropped):
+    """A newer call of the same work is queued."""
+
+    reason = "superseded"
+
+
+class Refused(Dropped):
+    """The same work is queued or runs, and its task is `graceful`."""
+
+    reason = "refused"

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kernelq import KernelQ, hookimpl
-from kernelq.contracts import (
-    Admission,
-    BackendError,
-    BackendUnavailable,
-    BrokerUnavailable,
-    Message,
-    StashKey,
-    decode_body,
-)
+from kernelq.contracts import Admission, BackendError, BackendUnavailable, BrokerUnavailable, Message, decode_body
 from msgspec.structs import replace
 
+from .at_run import AtRun
 from .claiming import claim
-from .contract import ANYBODY, Claim, Keep, Release
+from .contract import Claim, Keep, Release
 from .ending import hear, life_of, taken_over
 from .errors import AlreadyQueued
-from .key import key_of
-from .mark import HEADER, Mark, erase, mark_of, marked, stamp, unclaimed
+from .mark import HEADER, Mark, erase, mark_for, mark_of, marked, stamp, unclaimed
+from .parts import part_of
 from .rule import REPLACING, is_once, rule_of
 from .running import Renewal
 from .store import lock_store
-from .superseding import Order
+from .superseding import Order, take_place
 
 if TYPE_CHECKING:
     from kernelq import Context, Task, Worker
@@ -41,20 +35,14 @@ PROVISIONAL: Final = 15.0
 CLEANUP_EVERY: Final = 600.0
 """Seconds between two cleanings of claims that have ended by themselves."""
 
-_GATE: StashKey[Gate] = StashKey()
-_ORDER: StashKey[Order] = StashKey()
-
 
 def watch(app: KernelQ, task: Task[..., Any]) -> None:
     """Have the calls and runs of a task go through the gate."""
     hear(app)
-    if _GATE not in app.stash:
-        app.stash[_GATE] = gate = Gate(app)
-        app.register_plugin(gate, "once_lock:gate")
-    if _ORDER not in app.stash and rule_of(task).policy in REPLACING:
+    part_of(app, "gate", partial(Gate, app))
+    if rule_of(task).policy in REPLACING:
         # Apart: whoever wraps the calls of tasks makes all of them slower.
-        app.stash[_ORDER] = order = Order()
-        app.register_plugin(order, "once_lock:order")
+        part_of(app, "order", Order)
 
 
 class Gate:
@@ -75,15 +63,9 @@ class Gate:
         header = message.headers.get(HEADER)
         if task is None or not is_once(task) or (isinstance(header, dict) and "token" in header):
             return None
-        said: Mapping[str, Any] = header if isinstance(header, dict) else {}
-        rule = rule_of(task, {name: said[name] for name in ("timeout",) if name in said})
-        args, kwargs, _ = decode_body(app, message)
-        mark = Mark(
-            key=key_of(task, args, kwargs, rule.keys), timeout=rule.timeout, policy=rule.policy, period=rule.period,
-            unlock_before_run=rule.unlock_before_run, session=bool(said.get("session")),
-        )  # fmt: skip
-        if rule.policy == "debounce":
-            message = replace(message, eta=max(message.eta or 0.0, app.publisher.now() + rule.period))
+        mark = mark_for(app, message, task)
+        if mark.policy == "debounce":
+            message = replace(message, eta=max(message.eta or 0.0, app.publisher.now() + mark.period))
         return marked(message, mark)
 
     @hookimpl(trylast=True)  # what others refuse is to claim nothing
@@ -94,9 +76,11 @@ class Gate:
             return None
         store = lock_store(app)
         ttl, queue = _at_first(app, message, mark)
-        over = ANYBODY if mark.policy in REPLACING else None
-        wanted = Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl, queue=queue, over=over)
+        wanted = Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl, queue=queue)
         try:
+            if mark.policy in REPLACING:
+                stamp(message, follows=take_place(store, wanted))
+                return None
             holder = claim(app, store, wanted)
         except BackendUnavailable as error:
             raise BrokerUnavailable(f"cannot claim {mark.key} for a call of {message.task}: {error}") from error
@@ -151,15 +135,15 @@ class Gate:
         """Free the key of a task that holds it only while it waits; have others kept where no message does that."""
         message = request.message
         mark = None if message is None else mark_of(message)
-        if message is None or mark is None or mark.policy == "throttle":
+        if message is None or mark is None:
+            if is_once(task) and not request.is_eager:
+                part_of(app, "at_run", partial(AtRun, self._renewal))
+        elif mark.policy == "throttle":
             return
-        is_early = not task.option("acks_late")
-        if mark.unlock_before_run:
+        elif mark.unlock_before_run:
             lock_store(app).apply([Release(mark.key, message.id)])
-        elif is_early or not app.broker.capabilities.inventory:
-            # One that the broker still has will be run again after a crash, and is to find its key.
-            ttl: float = app.conf.worker_lease if is_early else max(mark.timeout, app.conf.worker_lease)
-            self._renewal.begin(Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl))
+        else:
+            self._renewal.see_to(task, message, mark)
 
     @hookimpl
     def advance(self, ending: Ending) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from kernelq.contracts import Message
+from kernelq.contracts import Message, decode_body
+
+from .key import key_of
+from .rule import OF_CALL, rule_of
+
+if TYPE_CHECKING:
+    from kernelq import KernelQ, Task
 
 HEADER = "kernelq_once"
 """A mapping: of a call, what it says by itself (`rule.of_call`, `session`); then a `Mark`, once the message is made."""
@@ -20,6 +27,9 @@ class Mark(msgspec.Struct, kw_only=True, omit_defaults=True):
     period: float = 0.0
     unlock_before_run: bool = False
     session: bool = False
+    graceful: bool = False
+    follows: bool = False
+    """It took the place of another claim, whose message may be fetched after this one has ended."""
     token: str = ""
     """The task it was claimed for; without one nothing was, and of a message of another id it says nothing."""
 
@@ -46,9 +56,36 @@ def marked(message: Message, mark: Mark) -> Message:
     return msgspec.structs.replace(message, headers=headers)
 
 
-def stamp(message: Message) -> None:
+def said_in(headers: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a call says by itself, in its headers."""
+    header = (headers or {}).get(HEADER)
+    return {name: header[name] for name in OF_CALL if name in header} if isinstance(header, dict) else {}
+
+
+def saying(headers: Mapping[str, Any] | None, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers of a call that says so."""
+    return {**(headers or {}), HEADER: dict(said)}
+
+
+def mark_for(app: KernelQ, message: Message, task: Task[..., Any]) -> Mark:
+    """The mark that a message without one is to have, as its task's `once` and its caller ask for it.
+
+    Raises:
+        ImproperlyConfigured: the task's `once` cannot be read.
+        TypeError, KeyError: the arguments do not fit the task, or its keys.
+    """
+    header = message.headers.get(HEADER)
+    rule = rule_of(task, said_in(message.headers))
+    args, kwargs, _ = decode_body(app, message)
+    return Mark(
+        key=key_of(task, args, kwargs, rule.keys), timeout=rule.timeout, policy=rule.policy, period=rule.period,
+        unlock_before_run=rule.unlock_before_run, session=isinstance(header, dict) and bool(header.get("session")), graceful=rule.graceful,
+    )  # fmt: skip
+
+
+def stamp(message: Message, *, follows: bool = False) -> None:
     """Write into the mark that it is claimed: in place, for who admits a message cannot change it."""
-    message.headers[HEADER]["token"] = message.id
+    message.headers[HEADER] |= {"token": message.id, "follows": True} if follows else {"token": message.id}
 
 
 def erase(message: Message) -> None:

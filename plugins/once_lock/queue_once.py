@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from kernelq import Task, uuid
@@ -12,12 +12,12 @@ from .claiming import claim
 from .contract import Claim, LockStore, Release
 from .errors import AlreadyQueued
 from .key import as_read, key_of
-from .mark import HEADER
+from .mark import said_in, saying
 from .rule import of_call, rule_of
 from .store import eager_store, lock_store
 
 if TYPE_CHECKING:
-    from kernelq import AsyncResult
+    from kernelq import AsyncResult, Signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +41,7 @@ class QueueOnce(Task[P, R], Generic[P, R]):
         Raises:
             AlreadyQueued: the same work waits or runs; not with `graceful`, which gives an `EagerResult` in the state REJECTED.
         """
-        said = of_call(once, self.name)
+        said = {**said_in(options.get("headers")), **of_call(once, self.name)}
         try:
             if self.app.conf.task_always_eager:
                 return self._run_here(args, kwargs, task_id, said, options)
@@ -55,7 +55,7 @@ class QueueOnce(Task[P, R], Generic[P, R]):
         self, args: Any = None, kwargs: Any = None, task_id: str | None = None, *, once: Any = None, **options: Any
     ) -> AsyncResult[R]:
         """`apply_async` without blocking the event loop."""
-        said = of_call(once, self.name)
+        said = {**said_in(options.get("headers")), **of_call(once, self.name)}
         try:
             return await super().aapply_async(args, kwargs, task_id, **self._with_mark(said, options))
         except AlreadyQueued:
@@ -66,6 +66,24 @@ class QueueOnce(Task[P, R], Generic[P, R]):
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` without blocking the event loop."""
         return await self.aapply_async(args, kwargs)
+
+    def signature(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Signature[R]:
+        """`Task.signature`; ``once={"graceful": …, "timeout": …}`` is an option of it too, and of its `set`."""
+        from .signature import OnceSignature
+
+        return OnceSignature(self, args, kwargs, **{"app": self.app, **options})
+
+    subtask = signature
+
+    def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
+        """A call of this task with these arguments, not made yet; the caller may give further ones."""
+        return self.signature(args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Signature[R]:
+        """A call of this task with just these arguments, not made yet."""
+        return self.signature(args, kwargs, immutable=True)
 
     def get_key(self, args: Any = None, kwargs: Any = None) -> str:
         """The key of a call with these arguments."""
@@ -87,12 +105,9 @@ class QueueOnce(Task[P, R], Generic[P, R]):
         return rule_of(self).unlock_before_run
 
     def _with_mark(self, said: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-        said = {name: value for name, value in said.items() if name != "graceful"}
         if options.get("session") is not None:
-            said["session"] = True
-        if not said:
-            return options
-        return {**options, "headers": {**(options.get("headers") or {}), HEADER: said}}
+            said = {**said, "session": True}
+        return {**options, "headers": saying(options.get("headers"), said)} if said else options
 
     def _run_here(
         self, args: Any, kwargs: Any, task_id: str | None, said: dict[str, Any], options: dict[str, Any]

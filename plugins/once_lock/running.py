@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import msgspec
@@ -15,7 +15,10 @@ from .contract import Claim, Keep
 from .store import lock_store
 
 if TYPE_CHECKING:
-    from kernelq import KernelQ
+    from kernelq import KernelQ, Task
+    from kernelq.contracts import Message
+
+    from .mark import Mark
 
 log = logging.getLogger("kernelq.once")
 
@@ -29,6 +32,16 @@ class Renewal:
         self._thread: threading.Thread | None = None
         self._claims: dict[str, Claim] = {}  # by token
         _everywhere.add(self)
+
+    def see_to(self, task: Task[..., Any], message: Message, mark: Mark) -> None:
+        """Keep the claim of a task that begins to run, unless it is kept by a message that the broker still has.
+
+        Such a one will be run again after a crash, and is to find its key.
+        """
+        app, is_early = self._app, not task.option("acks_late")
+        if is_early or not app.broker.capabilities.inventory:
+            ttl: float = app.conf.worker_lease if is_early else max(mark.timeout, app.conf.worker_lease)
+            self.begin(Claim(key=mark.key, token=message.id, task=message.task, ttl=ttl))
 
     def begin(self, claim: Claim) -> None:
         """Keep this claim from now on, `ttl` seconds at a time, unless another task has the key by now. Raises `BackendError`."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from kernelq import KernelQ, hookimpl
 from kernelq.contracts import BackendError
+from msgspec.structs import replace
 
+from .contract import ANYBODY, Claim, LockStore
 from .errors import Superseded
 from .mark import mark_of
 from .rule import REPLACING
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from kernelq import Context
 
 log = logging.getLogger("kernelq.once")
+
+
+def take_place(store: LockStore, wanted: Claim) -> bool:
+    """Claim, whoever holds the key; whether anybody did. Raises `BackendUnavailable`."""
+    [holder] = store.claim([wanted])
+    if holder is not None:
+        store.claim([replace(wanted, over=ANYBODY)])
+    return holder is not None
 
 
 class Order:

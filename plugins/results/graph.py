@@ -37,8 +37,9 @@ class DependencyGraph:
         return (node for node, following in self.adjacent.items() if following)
 
     def valency_of(self, node: Any) -> int:
-        """How many nodes are at it and below it."""
-        return 1 + sum(self.valency_of(each) for each in self.adjacent[node])
+        """How many edges lead on from it and from what is below it; 0 for an unknown node."""
+        following = self.adjacent.get(node, ())
+        return len(following) + sum(map(self.valency_of, following))
 
     def topsort(self) -> list[Any]:
         """The nodes, each after all that it leads to; raises `graphlib.CycleError` when they lead in a circle."""

@@ -146,7 +146,7 @@ class AsyncResult(Handle, Generic[R]):
         wait: bool = False,
         timeout: float | None = None,
     ) -> Any:
-        """Ask every worker not to run the task, with `terminate` to end it if it runs."""
+        """Keep the task from being run, see `app.control.revoke`."""
         return revoke(self.app, "revoke", self.id, terminate=terminate, signal=signal, reply=wait, timeout=timeout)
 
     def revoke_by_stamped_headers(
@@ -158,7 +158,7 @@ class AsyncResult(Handle, Generic[R]):
         wait: bool = False,
         timeout: float | None = None,
     ) -> Any:
-        """Ask every worker not to run tasks that bear these stamps."""
+        """Keep tasks that bear these stamps from being run, see `app.control`."""
         return revoke(
             self.app,
             "revoke_by_stamped_headers",

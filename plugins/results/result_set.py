@@ -277,7 +277,7 @@ class ResultSet(ResultBase, Generic[R]):
         wait: bool = False,
         timeout: float | None = None,
     ) -> Any:
-        """Ask every worker not to run the tasks, with `terminate` to end those that run."""
+        """Keep the tasks from being run, see `app.control.revoke`."""
         ids = [leaf.id for leaf in self.leaves()]
         return revoke(self.app, "revoke", ids, terminate=terminate, signal=signal, reply=wait, timeout=timeout)
 

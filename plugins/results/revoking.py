@@ -1,4 +1,4 @@
-"""Asking the workers to leave tasks undone, by whatever plugin talks to them."""
+"""Taking calls back, by whatever plugin offers `app.control`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def revoke(app: KernelQ, command: str, what: Any, **options: Any) -> Any:
-    """Broadcast ``app.control.<command>(what, …)``.
+    """Give the order ``app.control.<command>(what, …)``.
 
     Raises:
         CapabilityMissing: no plugin offers `app.control`.

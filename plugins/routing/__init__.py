@@ -105,9 +105,11 @@ def task_registered(app: KernelQ, task: Task[..., Any]) -> None:
 @hookimpl
 def consumed_queues(app: KernelQ, hostname: str, only: Sequence[str], without: Sequence[str]) -> Sequence[str]:
     """-Q, -X and task_queues; wrong routes are found now too."""
+    is_untouched = f"{__name__}.queues" not in sys.modules  # nobody has asked for app.amqp
+    if make_router(app) is None and is_untouched and not (only or without or app.conf.worker_direct):
+        return (app.conf.task_default_queue,)
     from .consumed import consumed
 
-    make_router(app)
     return consumed(app, hostname, only, without)
 
 

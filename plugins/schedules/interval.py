@@ -74,9 +74,9 @@ class schedule(BaseSchedule):
         return found if found > instant else start.replace(fold=1).timestamp()
 
     def is_due(self, last_run_at: datetime.datetime) -> schedstate:
-        """Whether the interval is over, and in how many seconds to ask again: one interval if it is due."""
+        """Whether the interval is over, and in how many seconds to ask again: one interval if it is due, rounded if `relative`."""
         state = super().is_due(last_run_at)
-        return schedstate(True, self.seconds) if state.is_due else state
+        return schedstate(True, self.seconds) if state.is_due and not self.relative else state
 
     def describe(self) -> str:
         """``every 90 minutes``."""

@@ -18,6 +18,10 @@ from __future__ import annotations
 from typing import Any
 
 from kernelq import KernelQ, hookimpl
+from kernelq.contracts import StashKey
+
+CONFIGURED = StashKey[bool]()
+"""On the app once its configuration was read."""
 
 
 @hookimpl(trylast=True)
@@ -31,6 +35,4 @@ def read_settings(app: KernelQ, source: Any, namespace: str | None, silent: bool
 @hookimpl
 def app_configured(app: KernelQ) -> None:
     """For `app.configured`."""
-    from .methods import CONFIGURED
-
     app.stash[CONFIGURED] = True

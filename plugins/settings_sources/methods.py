@@ -7,13 +7,11 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kernelq.contracts import ImproperlyConfigured, StashKey
+from kernelq.contracts import ImproperlyConfigured
 
+from . import CONFIGURED
 from .conf_methods import ConfigMethods
 from .examination import Finding, examine
-
-CONFIGURED = StashKey[bool]()
-"""On the app once its configuration was read."""
 
 
 class AppMethods:

@@ -123,6 +123,15 @@ class BrokerMachine(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self._pass(seconds)
 
+    @precondition(lambda self: self.brokers.tested.capabilities.revoking)
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        """Marks that end while time moves, and some that do not."""
+        ids = data.draw(st.lists(st.sampled_from(self.keys), min_size=1, max_size=3, unique=True))
+        ttl = data.draw(st.sampled_from((*LATER, FAR) if self.pair.moves_time else (FAR,)))
+        waiting = sorted(each for each in ids if self.book.where.get(each) == WAITING)
+        assert [sorted(broker.revoke(ids, ttl)) for broker in self.brokers] == [waiting] * 2
+
     @precondition(lambda self: len(self.book.where) > PLENTY)
     @rule(data=st.data())
     def purge(self, data: st.DataObject) -> None:

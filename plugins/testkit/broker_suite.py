@@ -12,13 +12,14 @@ from .dead_letters import DeadLetters
 from .fetching import Fetching
 from .leasing import Leasing
 from .publishing import Publishing
+from .revoking import Revoking
 from .settling import Settling
 from .sharing import Sharing
 from .side_by_side import SideBySide
 from .transacting import Transacting
 
 
-class BrokerSuite(Publishing, Fetching, Settling, Leasing, DeadLetters, Sharing, Transacting):
+class BrokerSuite(Publishing, Fetching, Settling, Leasing, DeadLetters, Sharing, Transacting, Revoking):
     """Subclass it in a test file as ``class TestMyBroker(BrokerSuite)`` and say `url` or `make_url`.
 
     What else a subclass may say: `BrokerBench`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kernelq.workflows import FAILED, FIRED, WAITING, Arrive, Close, Op, Reopen, WorkflowStore
+from kernelq.workflows import FAILED, FIRED, WAITING, Arrive, Close, Forget, Op, Reopen, WorkflowStore
 
 from .behaviour import requires
 from .elsewhere import soon_in_child, together
@@ -143,11 +143,11 @@ class Joining(WorkflowBench):
         store.apply([Close(join="j")])
         assert fired(store.apply(arriving("j", 1))) == []
 
-    def test_w18_a_join_opened_afresh_begins_anew(self, store: WorkflowStore) -> None:
+    def test_w18_a_join_forgotten_and_opened_begins_anew(self, store: WorkflowStore) -> None:
         store.apply([opening("j", 2, record=b"first"), *arriving("j", 0), *arriving("j", 1, failed=True)])
 
-        anew = opening("j", 3, record=b"second", message=EVERY_FIELD, afresh=True)
-        assert fired(store.apply([anew, *arriving("j", 0, 2)])) == []
+        anew = opening("j", 3, record=b"second", message=EVERY_FIELD)
+        assert fired(store.apply([Forget(join="j"), anew, *arriving("j", 0, 2)])) == []
 
         assert state_of(store) == (WAITING, 2, None)
         assert store.parts("j", 0, 3) == [part_of(0), None, part_of(2)]
@@ -155,12 +155,11 @@ class Joining(WorkflowBench):
         assert (found.record, found.size) == (b"second", 3)
         assert list(store.apply(arriving("j", 1))) == [EVERY_FIELD]
 
-    def test_w19_a_join_opened_afresh_for_the_first_time_is_opened(self, store: WorkflowStore) -> None:
+    def test_w19_parts_that_came_early_are_forgotten_too(self, store: WorkflowStore) -> None:
         store.apply(arriving("early", 0))
 
-        assert fired(store.apply([opening("j", 1, afresh=True), opening("early", 1, afresh=True)])) == []
+        assert fired(store.apply([Forget(join="early"), opening("early", 1)])) == []
 
-        assert fired(store.apply(arriving("j", 0))) == ["j"]
         assert state_of(store, "early") == (WAITING, 0, None)
 
     def test_w32_the_parts_of_any_places_are_read_in_order(self, store: WorkflowStore) -> None:
@@ -199,7 +198,7 @@ class Joining(WorkflowBench):
     def test_w36_the_ops_of_a_batch_are_done_in_their_order(self, store: WorkflowStore) -> None:
         batch: list[Op] = [
             *arriving("j", 0), opening("j", 1), Close(join="j"), *arriving("j", 0),
-            opening("j", 2, afresh=True, message=EVERY_FIELD), *arriving("j", 1, failed=True), *arriving("j", 0),
+            Forget(join="j"), opening("j", 2, message=EVERY_FIELD), *arriving("j", 1, failed=True), *arriving("j", 0),
             Close(join="j", state=FAILED), Reopen(join="j"), *arriving("j", 1, 0),
         ]  # fmt: skip
 

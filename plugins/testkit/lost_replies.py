@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from kernelq import KernelQ
 from kernelq.contracts import Broker, BrokerUnavailable, Effect, Message, Transition
 
 from .behaviour import requires
-from .broker_bench import Consume
+from .broker_bench import ENOUGH, Consume
 from .fault_bench import BrokerFaultBench, Undaunt
 from .proxy import Proxy
+from .revoking import LATER, marks
 from .samples import ids, message, messages, outcome
 from .undaunted import persist
 
@@ -106,6 +109,20 @@ class LostReplies(BrokerFaultBench):
         assert ids(taken or consumer.fetch_some(10)) == ["b"]
         consumer.close()
         assert ids(consume("next").fetch(10, 0)) == ["c"]
+
+    @requires("revoking", "delay")
+    def test_b209_a_revocation_whose_reply_is_lost_may_be_repeated(
+        self, remote: Broker, proxy: Proxy, consume: Consume
+    ) -> None:
+        remote.revoke(["before"], ENOUGH)
+        remote.publish([message("a"), message("b", eta=time.time() + LATER), message("c")])
+        proxy.cut_reply(self.publish_mark)
+
+        waiting = persist(lambda: remote.revoke(["a", "b", "other"], ENOUGH))
+
+        assert not proxy.is_armed
+        assert sorted(waiting) == ["a", "b"]
+        assert marks(consume().fetch(10, 0)) == {"a": True, "b": True, "c": False}
 
     def test_b205_a_fetch_whose_reply_is_lost_strands_no_message(
         self, remote: Broker, proxy: Proxy, undaunted: Undaunt

@@ -14,10 +14,11 @@ import pytest
 from kernelq.contracts import Broker, Delivery, Transition
 
 from .behaviour import requires
-from .broker_bench import Consume
+from .broker_bench import ENOUGH, Consume
 from .elsewhere import PATIENCE, SOON, eventually
 from .fault_bench import BrokerFaultBench, Server, Undaunt
 from .proxy import Proxy
+from .revoking import marks
 from .samples import ids, message, messages, stats
 from .undaunted import Undaunted, gives_up, persist
 
@@ -114,6 +115,26 @@ class Outages(BrokerFaultBench):
             server.kill()
 
         self._restart(server, kill, remote, undaunted(lease=SHORT))
+
+    @requires("durable", "revoking")
+    def test_b222_a_mark_outlives_the_death_of_the_server(
+        self, server: Server, remote: Broker, consume: Consume
+    ) -> None:
+        remote.publish(messages("ab"))
+        remote.revoke(["a", "c"], ENOUGH)
+        time.sleep(self.takes_root)
+        server.kill()
+        server.start()
+
+        persist(lambda: remote.publish(messages("cd")))
+
+        found: dict[str, bool] = {}
+        consumer = consume()
+        while len(found) < 4:
+            deliveries = persist(lambda: consumer.fetch(4, PATIENCE))
+            assert deliveries
+            found |= marks(deliveries)
+        assert found == {"a": True, "b": False, "c": True, "d": False}
 
     @requires("dedup")
     def test_b225_twenty_resets_while_publishing_double_nothing(

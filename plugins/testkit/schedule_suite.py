@@ -101,6 +101,32 @@ class ScheduleStoreSuite:
         with pytest.raises(NotLeading):
             store.claim(Claim(key=KEY, seen=None, last=T), fence=1)
 
+    def test_s16_apps_of_other_namespaces_see_nothing_of_each_other(
+        self, store: ScheduleStore, app: KernelQ, engine_url: str
+    ) -> None:
+        if not store.is_shared:
+            return  # who keeps a file of its own needs no more
+        with self.make_app(engine_url) as stranger_app:
+            stranger_app.conf.beat_namespace = "stranger"
+            stranger = self.make_store(stranger_app, engine_url)
+            fence, other_fence = _led(store, "one"), _led(stranger, "two")
+            assert store.claim(Claim(key=KEY, seen=None, last=T, message=message("a")), fence=fence)
+            assert stranger.claim(Claim(key=KEY, seen=None, last=T + 1), fence=other_fence)
+            assert store.put("mine", {"task": "t"}, is_new=True)
+            assert stranger.put("mine", {"task": "u"}, is_new=True)
+            stranger.apply([Ended(key=KEY, instant=T)])
+            stranger.pause(KEY, True, now=T)
+            assert stranger.remove("store:mine")
+            stranger.resign("two")
+            seen, theirs, version = store.board(), stranger.board(), store.version()
+            stranger.put("other", {"task": "u"}, is_new=True)
+            assert store.version() == version
+            assert store.claim(Claim(key=KEY, seen=T, last=T + 2), fence=fence)
+            stranger.close()
+        assert (seen.entries, seen.marks) == ({"mine": {"task": "t"}}, {KEY: Mark(last=T, count=1)})
+        assert [(one.key, one.instant) for one in seen.open] == [(KEY, T)]
+        assert (theirs.entries, theirs.marks, list(theirs.open)) == ({}, {KEY: Mark(last=T + 1, paused=True)}, [])
+
     # --- claims
 
     def test_s20_a_claim_begins_a_mark_and_the_next_one_moves_it(self, store: ScheduleStore) -> None:

@@ -65,7 +65,7 @@ class SideBySide:
 
 def look(deliveries: Iterable[Delivery]) -> list[tuple[object, ...]]:
     """What users see of deliveries."""
-    return [(each.message, each.queue, each.fence, each.crashes, each.suspect) for each in deliveries]
+    return [(each.message, each.queue, each.fence, each.crashes, each.suspect, each.revoked) for each in deliveries]
 
 
 def look_at_queues(queues: Iterable[QueueStats]) -> list[tuple[object, ...]]:

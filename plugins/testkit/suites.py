@@ -27,6 +27,7 @@ pytest.register_assert_rewrite(
             "outlasting",
             "publishing",
             "releasing",
+            "revoking",
             "samples",
             "schedule_suite",
             "settling",

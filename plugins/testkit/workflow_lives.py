@@ -89,7 +89,6 @@ def _openings(name: str) -> st.SearchStrategy[Op]:
         message=st.integers(0, 3).map(lambda i: message(f"after {name} {i} ")),
         record=st.binary(max_size=2),
         size=st.sampled_from((SIZES[name], SIZES[name], None)),
-        afresh=st.sampled_from((False, False, False, True)),
     )
 
 
@@ -100,9 +99,7 @@ def _renamed(op: Op, run: str) -> Op:
         case Drop():
             return Drop(key=op.key + run)
         case Open():
-            return Open(
-                join=op.join + run, message=_message(op.message, run), record=op.record, size=op.size, afresh=op.afresh
-            )
+            return Open(join=op.join + run, message=_message(op.message, run), record=op.record, size=op.size)
         case Arrive():
             return Arrive(join=op.join + run, place=op.place, part=op.part, failed=op.failed)
         case Close():

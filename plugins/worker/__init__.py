@@ -35,8 +35,10 @@ def settings() -> Sequence[Option]:
 
 
 @hookimpl
-def commands() -> Sequence[click.Command]:
+def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that only publishes needs no command line."""
+    if name not in (None, "worker"):
+        return ()
     from .command import worker
 
     return (worker,)

@@ -35,8 +35,8 @@ from .steps import WORKER_STEPS
 
 log = logging.getLogger("kernelq.worker")
 
-COLLECT_AFTER = 50_000
-"""Objects more than before, after which the collector looks while a worker starts: some megabytes at most."""
+COLLECT_AFTER = 200_000
+"""Objects more than before, after which the collector looks while a worker starts; KernelQ's own are a quarter of that."""
 
 
 class Worker:
@@ -244,6 +244,9 @@ def _few_collections() -> Iterator[None]:
         yield
     finally:
         if gc.get_threshold()[0] == COLLECT_AFTER:  # else a module of the user's knows better
+            if not gc.get_freeze_count():
+                gc.freeze()  # there and back: all there is counts as old, without a look at each object
+                gc.unfreeze()
             gc.set_threshold(*before)
 
 

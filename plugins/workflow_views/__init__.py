@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def commands() -> Sequence[click.Command]:
+def commands(name: str | None) -> Sequence[click.Command]:
     """``kernelq graph result``; imported here, for only the command line needs it."""
+    if name not in (None, "graph"):
+        return ()
     from .command import graph
 
     return (graph,)

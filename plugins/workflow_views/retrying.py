@@ -96,6 +96,8 @@ def _start_again(app: KernelQ, store: WorkflowStore, workflow: Workflow, key: st
         # Before the publishing: an outcome of many retries would refuse that of a run which begins to count anew.
         for ids in _pages(note.undone):
             app.backend.forget(ids)
+            if app.broker.capabilities.revoking:
+                app.broker.revoke(ids, 0.0)  # those that were revoked are wanted again: a mark that ends at once
         store.apply([_noted(key, replace(note, is_undone=True))])
     messages = [*fired, *afresh]  # a join that lacks nothing goes on by itself
     for some in _pages(messages):
@@ -145,8 +147,8 @@ def _check_explained(
     lost = unexplained(store, workflow, frozenset(undone), messages)
     if lost:
         raise MessageNotKept(
-            f"{len(lost)} tasks of the workflow {workflow.id} cannot be run again, for their messages, or those of what was run in their "
-            f"place, are not known: {_some(lost)}; call it anew"
+            f"{len(lost)} of {workflow.total} tasks of the workflow {workflow.id} cannot be run again, for their messages, or those of what "
+            f"was run in their place or added to their chord, are not known: {_some(lost)}; call it anew"
         )
 
 

@@ -27,8 +27,6 @@ class Shelf:
             case Drop():
                 self._kept.pop(op.key, None)
             case Open():
-                if op.afresh:
-                    self._meetings.pop(op.join, None)
                 return self._met(op.join, now).open(op, now)
             case Arrive():
                 return self._met(op.join, now).arrive(op, now)

@@ -26,7 +26,7 @@ def words_of(op: Op, prefix: str) -> list[Word]:
             priority = min(max(message.priority, 0), 9)
             eta: Word = "" if message.eta is None else message.eta
             told: list[Word] = [message.queue, priority, eta, message.key, pack(message)]
-            return ["O", prefix, op.join, size, "01"[op.afresh], op.record, *told]
+            return ["O", prefix, op.join, size, op.record, *told]
         case Close():
             return ["C", prefix, op.join, op.state, _milliseconds(op.ttl)]
         case Reopen():

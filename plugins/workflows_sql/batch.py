@@ -41,7 +41,7 @@ class Batch:
         if self._ops:
             meetings = self._meet(statements, connection)
             told = self._play(meetings)
-            # Before the rows are written: a join that fired may have been opened afresh after that.
+            # Before the rows are written: a join that fired may have been forgotten and opened anew after that.
             messages = _messages(statements, connection, told)
             _write(statements, connection, [meetings[join] for join in sorted(meetings)])
         if self._kept:

@@ -42,8 +42,6 @@ class Meeting:
 
     def open(self, op: Open, now: float) -> bool:
         """See `kernelq.workflows.Open`; whether it fires by that."""
-        if op.afresh:
-            self.forget(now)
         if self.state == NOT_OPENED:
             self.state, self.opened_at, self.since, self.opening = WAITING, now, now, op
             self.is_changed = True

@@ -173,7 +173,7 @@ def _expected(store: ScheduleStore) -> set[str]:
         every = EVERY[key.partition(":")[2]]
         instant = mark.last
         for _ in range(mark.count):
-            ids.add(occurrence_id(key, instant))
+            ids.add(occurrence_id("beating", key, instant))
             instant = round((instant - every) * 1_000_000) / 1_000_000
     return ids
 

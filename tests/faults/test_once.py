@@ -82,6 +82,20 @@ def test_the_same_work_is_queued_again_after_an_ignored_run(yard, work):
 
 
 @on(ENGINES)
+def test_the_same_work_is_queued_again_after_it_was_revoked(yard, work):
+    first = work.apply_async(("one", "success"), countdown=86_400)
+
+    first.revoke()
+    with pytest.raises(AlreadyQueued):  # a worker ends it
+        work.delay("one")
+    yard.start("once_tasks", concurrency=1)
+
+    yard.until_empty()
+    until(lambda: is_free(yard), "the key to be free", patience=SOON)
+    assert work.delay("one").get(timeout=30)
+
+
+@on(ENGINES)
 def test_the_same_work_is_queued_again_after_its_worker_was_killed(yard, work):
     gate = str(yard.folder / "once")
     first = work.delay("one", gate=gate)

@@ -21,6 +21,7 @@ from kernelq.contracts import (
     BrokerFull,
     BrokerRefused,
     BrokerUnavailable,
+    CapabilityMissing,
     Consumer,
     Delivery,
     ImproperlyConfigured,
@@ -738,6 +739,13 @@ def test_a_waiting_fetch_ends_when_its_queue_is_deleted_and_a_new_consumer_decla
 
     bench.broker.publish([message()])
     assert len(fetch_all(bench.consume(id="same"), 1)) == 1
+
+
+def test_marks_of_revoked_tasks_are_refused_with_the_way_out() -> None:
+    with KernelQ("amqp", broker="amqp://nowhere.invalid", set_as_current=False) as app:
+        assert not app.broker.capabilities.revoking
+        with pytest.raises(CapabilityMissing, match="AmqpBroker keeps no marks of revoked tasks; give tasks `expires`"):
+            app.broker.revoke(["a"], 60)
 
 
 def test_confirmed_messages_survive_the_kill_of_the_server(bench: Bench, rabbit_server: RabbitServer) -> None:

@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 import pytest
-from kernelq import AlreadyQueued, Ignore, KernelQ, QueueOnce, Reject, uuid
+from kernelq import AlreadyQueued, Ignore, KernelQ, QueueOnce, Reject, chain, uuid
 from kernelq.once import lock_store
 from kernelq.testing import start_worker
 from sqlalchemy import create_engine
@@ -140,6 +140,53 @@ def test_of_many_calls_of_the_same_work_no_two_ever_run_at_once(app):
         until(lambda: not lock_store(app).claims(), "every key to be free")
 
     assert worst == [1]
+
+
+def test_steps_that_workers_publish_never_run_beside_one_of_the_same_key(app):
+    guard, running, worst, ran = Lock(), [0], [0], [0]
+
+    @app.task(name="first")
+    def first(n: int) -> int:
+        return n
+
+    @app.task(base=QueueOnce, name="work", once={"keys": []}, autoretry_for=(AlreadyQueued,), max_retries=None,
+              retry_kwargs={"countdown": 0.01})  # fmt: skip
+    def work(n: int) -> int:
+        with guard:
+            running[0] += 1
+            ran[0] += 1
+            worst[0] = max(worst[0], running[0])
+        time.sleep(0.01)
+        with guard:
+            running[0] -= 1
+        return n
+
+    with start_worker(app, pool="threads", concurrency=4):
+        results = [chain(first.s(n), work.s(), work.s()).delay() for n in range(8)]
+        assert [result.get(timeout=60) for result in results] == list(range(8))
+        until(lambda: not lock_store(app).claims(), "every key to be free")
+
+    assert (worst, ran) == ([1], [16])
+
+
+def test_a_step_whose_key_is_held_fails_with_who_holds_it(app):
+    opened = Event()
+
+    @app.task(name="first")
+    def first() -> None: ...
+
+    @app.task(base=QueueOnce, name="work", once={"keys": []})
+    def work() -> None:
+        assert opened.wait(30)
+
+    holder = work.apply_async(countdown=3600)
+    result = chain(first.si(), work.si(), first.si()).delay()
+    with start_worker(app, pool="threads"), pytest.raises(AlreadyQueued) as refused:
+        result.get(timeout=30)
+
+    assert refused.value.task_id == holder.id
+    assert refused.value.key == "qo_work"
+    assert [claim.token for claim in lock_store(app).claims()] == [holder.id]
 
 
 def test_a_call_within_a_transaction_holds_its_key_until_that_is_undone(tmp_path):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from kernelq import KernelQ
+from servers import RedisServer
 from waiting import until
 
 HEAVY = (
@@ -103,3 +107,66 @@ def test_a_child_of_a_worker_imports_nothing_that_its_supervisor_has_not_and_nei
         worker.wait(30)
 
     assert json.loads(told.read_text("utf-8")) == [[], False]
+
+
+NOT_FOR_A_WORKER = (
+    "http.client", "kernelq_plugins.app_surface.connection", "kernelq_plugins.beat.command", "kernelq_plugins.canvas.signature",
+    "kernelq_plugins.commands.call", "kernelq_plugins.commands.report", "kernelq_plugins.doctor.command", "kernelq_plugins.once_lock.commands",
+    "kernelq_plugins.routing.queues", "kernelq_plugins.settings_sources.examination", "kernelq_plugins.workflow_views.command", "pika", "psycopg",
+    "pymysql", "rich", "shlex", "sqlalchemy", "urllib.request", "xml",
+)  # fmt: skip
+"""What a worker on Redis has no use for before its first task asks for it: other commands, other engines, the drawing of workflows."""
+
+MOST_OF_OURS = 175
+"""Modules of KernelQ, those of its plugins included, in a worker on Redis that is ready; there are some 560."""
+
+READY = """
+import json, os, sys
+from pathlib import Path
+from kernelq import KernelQ, hookimpl
+
+app = KernelQ("proj", broker=os.environ["PROJ_BROKER"], backend=os.environ["PROJ_BROKER"])
+
+class Look:
+    @hookimpl
+    def worker_ready(self, worker):
+        Path("told.new").write_text(json.dumps(sorted(sys.modules)))
+        Path("told.new").rename("told.json")
+
+app.register_plugin(Look())
+
+@app.task
+def add(x, y): ...
+"""
+
+
+def test_a_worker_on_redis_that_is_ready_has_imported_neither_other_commands_nor_other_engines(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    (tmp_path / "proj.py").write_text(READY, "utf-8")
+    told = tmp_path / "told.json"
+    command = [sys.executable, "-m", "kernelq", "-A", "proj", "worker", "-c", "2", "-l", "WARNING"]
+    environment = {**os.environ, "PROJ_BROKER": redis_server.url}
+
+    worker = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(told.exists, "the worker to be ready")
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+    modules = set(json.loads(told.read_text("utf-8")))
+    assert [name for name in NOT_FOR_A_WORKER if name in modules] == []
+    ours = {name for name in modules if name.partition(".")[0] in ("kernelq", "kernelq_plugins")}
+    assert len(ours) <= MOST_OF_OURS
+
+
+@pytest.mark.parametrize("name", ["worker", "call", "beat", "control", "doctor", "graph", "once"])
+def test_a_command_that_is_asked_for_by_name_is_offered_by_that_name_alone(name: str) -> None:
+    hook = KernelQ("proj", set_as_current=False).plugins.hook
+
+    offered = [command.name for offer in hook.commands(name=name) for command in offer]
+
+    assert set(offered) == {name}

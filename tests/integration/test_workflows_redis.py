@@ -11,7 +11,7 @@ import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import BackendUnavailable, Consumer, Delivery, Effect, Message, Outcome, Transition, pack
 from kernelq.testing import Proxy
-from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Arrive, Close, Drop, Join, Keep, Open, Reopen
+from kernelq.workflows import DONE, FAILED, FIRED, WAITING, Arrive, Close, Drop, Forget, Join, Keep, Open, Reopen
 from kernelq_plugins.workflows_redis.store import RedisWorkflowStore
 from redis import Redis
 from servers import RedisServer
@@ -285,7 +285,7 @@ def test_a_user_with_the_rights_of_the_manual_page_can_do_everything(server: Red
         store = RedisWorkflowStore(app, url)
         fired = store.apply([_arrive("join", 0, failed=True), _open("join"), Close(join="join", state=FAILED, ttl=9.0)])
         store.apply([Reopen(join="join"), _arrive("other", 0), Keep(key="a", value=b""), Drop(key="a")])
-        store.apply([_open("other", afresh=True)])
+        store.apply([Forget(join="other"), _open("other")])
 
         assert [message.id for message in fired] == ["join"]
         assert [message.id for message in store.overdue(fired=0.0, open=0.0)] == ["join", "other"]
@@ -310,8 +310,8 @@ def _message(id: str, **fields: Any) -> Message:
     return Message(**{"id": id, "task": "tests.add", "body": b"[[], {}, {}]", "queue": "q", **fields})
 
 
-def _open(join: str, *, size: int | None = None, afresh: bool = False) -> Open:
-    return Open(join=join, message=_message(join), record=pack(_message(join)), size=size, afresh=afresh)
+def _open(join: str, *, size: int | None = None) -> Open:
+    return Open(join=join, message=_message(join), record=pack(_message(join)), size=size)
 
 
 def _arrive(join: str, place: int, *, failed: bool = False) -> Arrive:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelq import KernelQ
-from kernelq.beat import BeatLazyFunc, Claim, PersistentScheduler, ScheduleEntry, ticks_of
+from kernelq import KernelQ, chain, chord, group
+from kernelq.beat import BeatLazyFunc, Claim, PersistentScheduler, ScheduleEntry, namespace_of, ticks_of
 from kernelq.contracts import BrokerUnavailable, Message, Transition
+from kernelq.once import lock_store
 from kernelq.schedules import crontab, schedule
 from kernelq.testing import start_worker
 from kernelq_plugins.beat_file.store import FileScheduleStore
@@ -113,6 +114,30 @@ def test_an_occurrence_has_the_same_id_whoever_sends_it(bench: Bench) -> None:
     [again] = bench.run(bench.scheduler(_every(10)), 10)
 
     assert first.id == again.id
+
+
+def test_apps_of_two_names_that_share_a_broker_send_occurrences_of_their_own(bench: Bench, tmp_path: Path) -> None:
+    entries = {"e": {"task": "t", "schedule": 10}}
+    mine = bench.scheduler(entries)
+    ids = {message.id for message in bench.run(mine, 10)}
+    bench.clock.now -= 10
+    bench.app.main, bench.app.conf.beat_schedule_filename = "shop", str(tmp_path / "other")
+
+    theirs = {message.id for message in bench.run(bench.scheduler(entries), 10)}
+
+    assert len(ids) == len(theirs) == 1
+    assert ids != theirs
+
+
+@pytest.mark.parametrize(
+    ("main", "chosen", "expected"), [("shop", None, "shop"), ("shop", "a", "a"), ("shop", "", ""), (None, None, "")]
+)
+def test_the_namespace_of_an_app_is_its_name_unless_a_setting_says_otherwise(
+    main: str | None, chosen: str | None, expected: str
+) -> None:
+    app = KernelQ(main, broker="memory://", set_as_current=False, beat_namespace=chosen)
+
+    assert namespace_of(app) == expected
 
 
 def test_a_message_says_that_beat_sent_it_and_for_which_entry(bench: Bench) -> None:
@@ -447,3 +472,20 @@ def _tick_until(bench: Bench, beat: PersistentScheduler, seconds: float) -> None
         bench.clock.now = min(end, bench.clock.now + (beat.tick() or 0))
     while beat.tick() == 0:
         pass
+
+
+def test_a_workflow_is_refused_as_a_periodic_task(bench: Bench) -> None:
+    task = bench.app.tasks["t"]
+
+    for canvas in (group(task.s(), task.s()), chain(task.s(), task.s()), chord([task.s()], task.s())):
+        with pytest.raises(TypeError, match="is several tasks, expected one as a periodic task"):
+            bench.app.add_periodic_task(10, canvas)
+
+
+def test_an_entry_of_a_task_that_is_queued_once_may_say_once(bench: Bench) -> None:
+    task = bench.app.task(name="o", once={"keys": []})(lambda: None)
+
+    sent = bench.run(bench.scheduler({"e": {"task": "o", "schedule": 10, "options": {"once": {"timeout": 60}}}}), 10)
+
+    assert [message.task for message in sent] == ["o"]
+    assert lock_store(bench.app).holders([task.get_key()])[task.get_key()].remaining <= 60

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import logging
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +12,11 @@ from typing import Any
 
 import pytest
 from kernelq import KernelQ
-from kernelq.beat import EmbeddedService, PersistentScheduler, ScheduleEntry, Scheduler, SchedulingError, Service
+from kernelq.beat import Beat, EmbeddedService, PersistentScheduler, ScheduleEntry, Scheduler, SchedulingError, Service
 from kernelq.contracts import ImproperlyConfigured
 from kernelq.schedules import crontab
 from kernelq.signals import beat_embedded_init, beat_init
+from kernelq_plugins.beat.running import _PidFile
 
 
 @pytest.fixture
@@ -157,3 +160,41 @@ def test_entries_that_code_no_longer_has_go_and_others_keep_how_far_they_came(ap
 
     assert list(scheduler.schedule) == ["kept"]
     assert (scheduler.schedule["kept"].task, scheduler.schedule["kept"].total_run_count) == ("u", 7)
+
+
+def test_a_pickled_service_has_the_store_of_the_settings(app: KernelQ, tmp_path: Path) -> None:
+    app.conf.schedule_store = f"sqlite:///{tmp_path}/kernelq.sqlite3"
+    service = Service(app, max_interval=3)
+
+    make, about = service.__reduce__()
+    again = make(*about)
+
+    assert again.get_scheduler(lazy=True).url == service.get_scheduler(lazy=True).url == app.conf.schedule_store
+    assert again.max_interval == 3
+
+
+def test_a_beat_is_told_its_level_by_name_and_its_scheduler_as_elsewhere(app: KernelQ) -> None:
+    beat = Beat(app, loglevel="info", scheduler_cls=Scheduler)
+
+    assert beat.loglevel == logging.INFO
+    assert beat._options["scheduler_cls"] is Scheduler
+    with pytest.raises(ImproperlyConfigured, match="expected a log level"):
+        Beat(app, loglevel="loud")
+
+
+@pytest.mark.parametrize("said", ["999999999", "not a number", ""])
+def test_the_pid_file_of_a_process_that_is_gone_is_replaced(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "beat.pid"
+    path.write_text(said)
+
+    with _PidFile(str(path)):
+        assert path.read_text() == f"{os.getpid()}\n"
+    assert not path.exists()
+
+
+def test_a_pid_file_that_cannot_be_written_is_an_error_in_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ImproperlyConfigured, match="cannot write the PID file .*No such file"),
+        _PidFile(str(tmp_path / "no" / "pid")),
+    ):
+        pass

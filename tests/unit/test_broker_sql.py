@@ -299,7 +299,7 @@ def test_a_claim_that_is_undone_leaves_the_inbox_as_it_was(
 ) -> None:
     broker.publish([_message("a")])
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite.Claimed, "_make", lambda row: 1 / 0)
+        patched.setattr(sqlite, "_handed_out", lambda raw, rows: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             consume().fetch(1, 0)
 

@@ -154,12 +154,35 @@ def test_options_of_a_group_are_those_of_every_member_and_its_id_is_its_own() ->
     ]  # fmt: skip
 
 
-def test_a_link_that_reaches_a_group_is_its_first_members_without_a_value() -> None:
-    form = form_of(a() | group(b(), b()), link=t(1), link_error=t(2))
+def test_a_link_of_a_chain_that_ends_in_a_group_is_called_by_each_member_with_its_value() -> None:
+    for form in (
+        form_of(a() | group(b(), b()), link=t(1), link_error=t(2)),
+        form_of(a() | group(b(), b()).set(link=t(1), link_error=[t(2)])),
+    ):
+        assert options_of(*form.tasks[1].tasks) == [{"link": [t(1)], "link_error": [t(2)]}] * 2
 
-    assert options_of(*form.tasks[1].tasks) == [
-        {"link": [t(1).set(immutable=True)], "link_error": [t(2)]}, {"link_error": [t(2)]},
-    ]  # fmt: skip
+
+def test_a_link_of_a_chord_whose_body_is_a_group_is_called_by_the_first_member_without_a_value() -> None:
+    sig = chord([a()], group(b(), b()))
+    linked = sig.clone()
+    linked.link(t(1))
+
+    for form in (form_of(linked), form_of(sig, link=t(1)), form_of(a() | sig, link=t(1)).tasks[1]):
+        assert options_of(*form.body.tasks) == [{"link": [t(1).set(immutable=True)]}, {}]
+
+
+def test_an_immutable_group_or_header_takes_no_value_of_what_comes_before() -> None:
+    members = [a(1).set(immutable=True), b(2).set(immutable=True)]
+
+    for make in (lambda: [a(1), b(2)], lambda: (task for task in (a(1), b(2)))):
+        assert group(make()).set(immutable=True) == group(members)
+        assert chord(make(), t()).set(immutable=True) == chord(members, t())
+        assert form_of(group(make()).set(immutable=True), 7) == group(members)
+        assert form_of(a() | group(make()).set(immutable=True) | t()) == form_of(a() | group(members) | t())
+
+
+def test_what_was_immutable_can_be_made_to_take_values_again() -> None:
+    assert group(a().set(immutable=True)).set(immutable=False) == group(a())
 
 
 def test_a_chord_starts_later_at_its_header_and_is_known_by_its_body() -> None:
@@ -186,8 +209,7 @@ def test_a_setting_lets_members_of_a_header_call_the_error_callbacks_of_the_body
 
     form = form_of(sig, link_error=t(2))
 
-    heard = [t(1).set(immutable=True), t(2).set(immutable=True)]
-    assert form.tasks[1].tasks[0].options == ({"link_error": heard} if is_on else {})
+    assert form.tasks[1].tasks[0].options == ({"link_error": [t(1), t(2)]} if is_on else {})
     assert form.tasks[1].body.options == {"link_error": [t(1), t(2)]}
     assert form_of(form) == form
 

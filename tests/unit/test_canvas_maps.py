@@ -67,6 +67,17 @@ def test_chunks_are_a_group_of_starmaps(add: Any) -> None:
     assert all(task == add.starmap(part) for task, part in zip(sig.group().tasks, pieces, strict=True))
 
 
+@pytest.mark.parametrize("n", [0, -1, 2.5, "2", None])
+def test_chunks_of_no_size_are_refused_when_they_are_made(add: Any, n: Any) -> None:
+    with pytest.raises(ValueError, match=f"expected chunks of a whole number of items, at least 1, got {n!r}"):
+        add.chunks([(1, 2)], n)
+
+
+def test_items_that_cannot_be_gone_through_are_named(add: Any) -> None:
+    with pytest.raises(TypeError, match="expected the items that a task is to be called with, got 3"):
+        add.map(3)
+
+
 def test_chunks_of_an_iterator_are_drawn_late(add: Any) -> None:
     drawn: list[int] = []
     items = (drawn.append(number) or (number, number) for number in range(4))  # type: ignore[func-returns-value]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -170,6 +171,24 @@ def test_what_is_no_call_cannot_be_a_part(make: Make) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "culprit"),
+    [
+        (lambda: chain(5), "5"),
+        (lambda: chain(None), "None"),
+        (lambda: chain("proj.a"), "'proj.a'"),
+        (lambda: group("proj.a"), "'proj.a'"),
+        (lambda: group(len), "<built-in function len>"),
+        (lambda: chord(None, t()), "None"),
+    ],
+)
+def test_what_is_no_list_of_calls_is_named(make: Make, culprit: str) -> None:
+    with pytest.raises(
+        TypeError, match=rf"expected signatures, as task\.s\(\) makes them, .*, got {re.escape(culprit)}$"
+    ):
+        make()
+
+
 def test_what_is_composed_is_left_as_it_is() -> None:
     first, second = a(1), group(b(2), b(3))
 
@@ -284,10 +303,11 @@ def test_its_app_is_that_of_its_parts(app: KernelQ) -> None:
     assert KernelQ("current").finalize() or group().app.main == "current"
 
 
-def test_a_group_has_a_length_and_is_true() -> None:
+def test_a_group_has_a_length_and_is_true_when_there_is_something_in_it() -> None:
     assert (len(group(a(), b())), len(group()), len(group(call for call in [a()]))) == (2, 0, 1)
-    assert group()
+    assert (bool(group(a())), bool(group()), bool(group(call for call in [a()]))) == (True, False, True)
     assert chord([a(), b()], t()).__length_hint__() == 2
+    assert chord([a(), group(b(), group(b(), b())), chain(a(), b())], t()).__length_hint__() == 5
 
 
 # --- copies and laziness -------------------------------------------------------------------------

@@ -63,6 +63,34 @@ def test_without_passing_by_everything_is_kept() -> None:
     assert len(list(lazy)) == len(list(lazy)) == KEPT + 2
 
 
+def test_a_source_that_raised_raises_again_and_seems_not_to_be_at_its_end() -> None:
+    lazy = Lazy((6 // (2 - i) for i in range(5)), kept=3)
+    twin = lazy.map(str)
+
+    for look in (list, list, len, list):
+        for each in (twin, lazy):
+            with pytest.raises(ZeroDivisionError):
+                look(each)
+    assert next(iter(twin)) == "3"
+
+
+def test_a_chord_whose_generator_raises_leaves_nothing_that_waits(
+    app: KernelQ, add: Task[..., Any], total: Task[..., Any]
+) -> None:
+    def members() -> Iterator[Any]:
+        yield from (add.s(i, i) for i in range(1500))
+        raise OSError("the file with the others is broken")
+
+    sig = chord(members(), total.s())
+    store = store_of(app)
+    assert store is not None
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="the others"):
+            sig.apply_async()
+        assert store.overdue(fired=-1.0, open=-1.0) == []
+
+
 def test_a_group_of_a_generator_can_be_started_twice(app: KernelQ, add: Task[..., Any]) -> None:
     sig = group(add.s(i, i) for i in range(20))
 

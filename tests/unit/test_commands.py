@@ -18,7 +18,7 @@ from kernelq_plugins import commands
 from kernelq_plugins.commands import check, output, payload
 from kernelq_plugins.commands.command_line import Session, kernelq, merged
 
-COMMANDS = {command.name: command for command in commands.commands()}
+COMMANDS = {command.name: command for command in commands.commands(None)}
 
 
 @pytest.fixture

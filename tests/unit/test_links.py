@@ -277,6 +277,16 @@ def test_an_error_callback_called_here_gets_its_own_arguments_too(app: KernelQ, 
     assert seen == [("ops", True)]
 
 
+def test_an_error_callback_that_lacks_only_the_id_is_a_task(app: KernelQ, fail: Any, lane: Any) -> None:
+    seen: list[Any] = []
+    alarm = app.task(name="alarm")(lambda task_id, who: seen.append((task_id, who)))
+
+    failed = fail.apply_async(link_error=[alarm.s("ops"), alarm.s(who="dev"), alarm.si("no id", "qa")])
+    lane.run_all()
+
+    assert sorted(seen) == sorted([(failed.id, "ops"), (failed.id, "dev"), ("no id", "qa")])
+
+
 def test_a_bound_error_callback_is_a_task_however_many_arguments_it_takes(app: KernelQ, fail: Any, lane: Any) -> None:
     seen: list[Any] = []
 

@@ -525,7 +525,24 @@ def test_the_newest_call_runs_and_the_others_are_superseded(app, lane_of, once):
     assert [(each.state, each.reason) for each in results] == [
         ("REVOKED", "superseded"), ("REVOKED", "superseded"), ("SUCCESS", None),
     ]  # fmt: skip
+    run_late(app)
     assert held(app) == []
+
+
+def test_an_older_call_that_is_fetched_after_the_newer_has_ended_is_superseded(app, lane_of):
+    ran: list[int] = []
+
+    @app.task(base=QueueOnce, once={"keep": "latest", "keys": []})
+    def work(n: int) -> None:
+        ran.append(n)
+
+    older, newer = work.apply_async((1,), queue="slow"), work.delay(2)
+    lane_of(app).run_all()
+    lane_of(app, "slow").run_all()
+
+    assert ran == [2]
+    assert (older.state, older.reason, newer.state) == ("REVOKED", "superseded", "SUCCESS")
+    assert work.delay(3)
 
 
 def test_a_debounced_call_runs_a_period_after_the_last(app, lane_of):

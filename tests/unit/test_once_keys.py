@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernelq import KernelQ, QueueOnce
 
@@ -119,6 +119,7 @@ def test_a_long_key_is_cut_and_told_by_its_digest(once):
     assert one.startswith("qo_example_a-xxx")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # which measures the machine
 @given(st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4))
 def test_keys_are_those_of_celery_once(once, arguments):
     def example(a=0, b=0, c=0, d=0): ...

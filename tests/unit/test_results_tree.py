@@ -67,7 +67,8 @@ def test_the_tree_can_be_drawn(root: AsyncResult[Any]) -> None:
 
     assert '"root" -> "a";' in drawing.getvalue()
     assert graph[root] == ["a", "g"]
-    assert (len(graph), graph.valency_of(root), graph.topsort()[-1]) == (5, 5, "root")
+    assert (len(graph), graph.valency_of(root), graph.topsort()[-1]) == (5, 4, "root")
+    assert graph.valency_of("unknown") == 0
     assert list(graph.edges()) == ["root", "a", "g"]
     assert (next(iter(graph)), root in graph, dict(graph.items())[root]) == ("root", True, ["a", "g"])
     labelled = io.StringIO()

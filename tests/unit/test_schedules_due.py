@@ -254,3 +254,9 @@ def test_an_unknown_kind_is_refused_and_imports_nothing(data: dict[str, Any]) ->
 def test_a_stored_schedule_that_lacks_something_is_refused() -> None:
     with pytest.raises(ValueError, match="expected 'every' in a schedule of kind 'schedule'"):
         from_plain({"kind": "schedule"})
+
+
+def test_a_relative_interval_that_is_due_is_asked_again_at_its_next_rounded_instant(app: KernelQ) -> None:
+    hourly = schedule(3600, relative=True, nowfun=stopped(at(12, 20)), app=app)
+
+    assert hourly.is_due(at(10, 5)) == (True, 40 * 60)

@@ -8,10 +8,12 @@ import pickle
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernelq import crontab, schedule, solar
 from kernelq.schedules import ParseException, from_plain
+
+AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # which measure the machine
 
 ZONES = (
     "UTC",
@@ -67,6 +69,7 @@ def matches(local: datetime.datetime, schedule: crontab) -> bool:
     )
 
 
+@AT_ANY_SPEED
 @given(crontabs())
 def test_a_crontab_is_made_again_of_its_repr_its_plain_form_and_its_pickle(made: crontab) -> None:
     line = repr(made).removeprefix("<crontab: ").removesuffix(" (m/h/dM/MY/d)>")
@@ -81,6 +84,7 @@ def test_a_crontab_is_made_again_of_its_repr_its_plain_form_and_its_pickle(made:
         assert repr(copy) == repr(made)
 
 
+@AT_ANY_SPEED
 @given(crontabs(), instants)
 def test_the_next_occurrence_is_later_and_its_own_minute_matches(made: crontab, instant: float) -> None:
     found = made.next_after(instant)
@@ -94,6 +98,7 @@ def test_the_next_occurrence_is_later_and_its_own_minute_matches(made: crontab, 
     assert matches(shown(found, made), made) or any(matches(then + gap, made) for gap in left_out if gap is not None)
 
 
+@AT_ANY_SPEED
 @given(crontabs(), instants, instants)
 def test_who_asks_later_never_hears_of_an_earlier_occurrence(made: crontab, one: float, other: float) -> None:
     first, second = (made.next_after(each) for each in sorted((one, other)))
@@ -103,6 +108,7 @@ def test_who_asks_later_never_hears_of_an_earlier_occurrence(made: crontab, one:
     assert first <= second
 
 
+@AT_ANY_SPEED
 @given(crontabs(), instants, st.floats(0, 1))
 def test_asking_on_the_way_to_an_occurrence_changes_nothing(made: crontab, instant: float, way: float) -> None:
     found = made.next_after(instant)
@@ -113,6 +119,7 @@ def test_asking_on_the_way_to_an_occurrence_changes_nothing(made: crontab, insta
     assert between >= found or made.next_after(between) == found
 
 
+@AT_ANY_SPEED
 @given(
     crontabs(), st.sampled_from((1743292800, 1761433200, 1743868800, 1757217600, 1745532000)), st.integers(-1440, 1440)
 )
@@ -128,6 +135,7 @@ def test_an_occurrence_never_comes_twice(made: crontab, change: int, minutes: in
         instant = following
 
 
+@AT_ANY_SPEED
 @given(st.floats(1e-6, 1e8), st.booleans(), instants, st.sampled_from(ZONES))
 def test_an_interval_ends_later_and_within_its_length(every: float, relative: bool, instant: float, zone: str) -> None:
     made = schedule(every, relative, tz=zone)
@@ -138,6 +146,7 @@ def test_an_interval_ends_later_and_within_its_length(every: float, relative: bo
     assert from_plain(json.loads(json.dumps(made.plain()))) == made
 
 
+@AT_ANY_SPEED
 @given(
     st.sampled_from(("dawn_civil", "sunrise", "solar_noon", "sunset", "dusk_astronomical")),
     st.floats(-89, 89),
@@ -160,6 +169,7 @@ def test_the_sun_comes_later_and_an_event_is_the_same_from_wherever_it_is_looked
     assert from_plain(json.loads(json.dumps(made.plain()))) == made
 
 
+@AT_ANY_SPEED
 @given(st.text("0123456789*/-, aefnrsu", max_size=8))
 def test_text_is_a_field_or_refused_and_nothing_else_happens(text: str) -> None:
     made: Any = None

@@ -9,7 +9,7 @@ from kernelq import GroupResult, KernelQ, canvas
 from kernelq.contracts import SUCCESS, Message, pack
 from kernelq.exceptions import ChordError
 from kernelq.workflow_views import MessageNotKept, UnknownWorkflow, WorkflowNotFinished
-from kernelq.workflows import DONE, FAILED, WAITING, Arrive, Close, Keep, Open, WorkflowStore
+from kernelq.workflows import DONE, FAILED, WAITING, Arrive, Close, Forget, Keep, Open, WorkflowStore
 from plans import chain, chord, end, error, fail, group, keep, task
 
 PHOTOS = chain(task("load"), chord("j1", task("small"), task("large"), body=chain(task("zip"), task("mail"))))
@@ -95,7 +95,7 @@ def test_a_body_that_failed_itself_is_run_again_without_its_header(app: KernelQ,
     chord_failed(app, store)
     end(app, "large")
     fail(app, store, "zip")
-    store.apply([Open(join="j1", message=helper("j1"), size=0, afresh=True), Close(join="j1", state=DONE)])
+    store.apply([Forget(join="j1"), Open(join="j1", message=helper("j1"), size=0), Close(join="j1", state=DONE)])
 
     assert app.AsyncResult("mail").retry_failed() == 1
 
@@ -110,7 +110,8 @@ def test_a_join_that_is_complete_fires_again(app: KernelQ, store: WorkflowStore)
     end(app, "large")
     store.apply(
         [
-            Open(join="j1", message=helper("j1"), size=1, afresh=True),
+            Forget(join="j1"),
+            Open(join="j1", message=helper("j1"), size=1),
             Arrive(join="j1", place=0, part=b""),
             Close(join="j1", state=FAILED),
         ]
@@ -286,7 +287,7 @@ def test_what_a_task_was_replaced_by_is_not_found_and_nothing_is_undone(app: Ker
     for id in ("a", "b"):  # a task in the place of `a` has failed, of which the plan knows nothing
         end(app, id, "FAILURE", error("ValueError"), reason="upstream")
 
-    with pytest.raises(MessageNotKept, match=r"2 tasks .*: a, b; call it anew"):
+    with pytest.raises(MessageNotKept, match=r"2 of 3 tasks .*: a, b; call it anew"):
         app.AsyncResult("g").retry_failed()
     assert waiting(app) == []
 
@@ -296,5 +297,5 @@ def test_a_join_that_waits_for_what_the_plan_does_not_know_is_said(app: KernelQ,
     end(app, "large")  # but a task that it added to the header has failed
     store.apply([Keep(key="failed:large", value=b"!")])
 
-    with pytest.raises(MessageNotKept, match="2 tasks .*: zip, mail; call it anew"):
+    with pytest.raises(MessageNotKept, match="2 of 5 tasks .*: zip, mail; call it anew"):
         app.AsyncResult("mail").retry_failed()

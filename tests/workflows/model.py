@@ -328,6 +328,7 @@ ENDS = {
     Fate.POISON: _failure("WorkerLostError", "crashed"),
     Fate.TIME_OUT: _failure("TimeLimitExceeded", "timed_out"),
     Fate.EXPIRE: End(REVOKED, "expired", frozenset({"TaskRevokedError"})),
+    Fate.REVOKE: End(REVOKED, "revoked", frozenset({"TaskRevokedError"})),
     Fate.IGNORE: End(PENDING),
 }
 """How a task of each fate ends."""
@@ -335,5 +336,5 @@ ENDS = {
 AFTER = {PENDING: Trouble(REVOKED, frozenset({"TaskRevokedError", "Ignore"}))}
 """What comes after a state, where that is another one: an ignored task stores nothing, those after it are given up."""
 
-RUNS = {Fate.EXPIRE: 0, Fate.KILL_ONCE: 2, Fate.POISON: CRASHES + 1}
+RUNS = {Fate.EXPIRE: 0, Fate.REVOKE: 0, Fate.KILL_ONCE: 2, Fate.POISON: CRASHES + 1}
 """How often a task of this fate is run, if not once."""

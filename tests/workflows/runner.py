@@ -18,8 +18,8 @@ from kernelq_plugins.canvas.store import store_of
 from waiting import LOOK_EVERY
 from workflows.building import Builder
 from workflows.model import Expected, Trouble, Value, final_places, predict
-from workflows.shapes import OF_PROCESSES, Shape, tasks
-from workflows.tasks import JOURNAL, Tasks
+from workflows.shapes import OF_PROCESSES, Shape, tasks, without_revoked
+from workflows.tasks import JOURNAL, Fate, Tasks
 
 LONG = 3600.0
 """Seconds; more than any two clocks here are apart."""
@@ -137,6 +137,10 @@ class Runner:
     def send(self, shape: Shape) -> Sent:
         """Send a workflow."""
         flow = uuid()[-12:]
+        if not self._app.broker.capabilities.revoking:
+            shape = without_revoked(shape)
+        if revoked := [f"{flow}:{place}" for place, task in tasks(shape) if task.fate is Fate.REVOKE]:
+            self._app.control.revoke(revoked)
         return Sent(flow, shape, predict(shape), Builder(self._tasks, flow, self._seconds).build(shape).apply_async())
 
     def drain(self, sent: Sequence[Sent]) -> None:

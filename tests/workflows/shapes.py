@@ -7,7 +7,7 @@ of a chord's header ``r.hi``, its body ``r.b``. Tasks are named by their places.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -96,6 +96,20 @@ def tasks(shape: Shape) -> list[tuple[str, Task]]:
     return [(place, part) for place, part in parts(shape) if isinstance(part, Task)]
 
 
+def without_revoked(shape: Shape) -> Shape:
+    """The same workflow for an engine that keeps no marks: what is revoked in it expires instead."""
+    match shape:
+        case Task():
+            return replace(shape, fate=Fate.EXPIRE) if shape.fate is Fate.REVOKE else shape
+        case Chain():
+            return replace(shape, steps=tuple(map(without_revoked, shape.steps)))
+        case Group():
+            return replace(shape, members=tuple(map(without_revoked, shape.members)))
+        case Chord():
+            header = tuple(map(without_revoked, shape.header))
+            return replace(shape, header=header, body=without_revoked(shape.body))
+
+
 def _within(shape: Shape) -> Iterator[tuple[str, Shape]]:
     match shape:
         case Chain(steps=several) | Group(members=several):
@@ -107,7 +121,7 @@ def _within(shape: Shape) -> Iterator[tuple[str, Shape]]:
 
 # --- making them
 
-IN_PROCESS = (Fate.FAIL, Fate.RETRY, Fate.RETRY_FAIL, Fate.EXPIRE, Fate.IGNORE, Fate.REJECT)
+IN_PROCESS = (Fate.FAIL, Fate.RETRY, Fate.RETRY_FAIL, Fate.EXPIRE, Fate.REVOKE, Fate.IGNORE, Fate.REJECT)
 """The fates that need no process of their own."""
 
 OF_PROCESSES = (Fate.KILL_ONCE, Fate.POISON, Fate.TIME_OUT)

@@ -26,7 +26,7 @@ FOREVER = 60.0
 
 
 class Fate(enum.StrEnum):
-    """What becomes of a task; REVOKE has its place here once there is a way to revoke."""
+    """What becomes of a task."""
 
     RETURN = "return"
     FAIL = "fail"
@@ -34,6 +34,8 @@ class Fate(enum.StrEnum):
     """Retries `Task.times` times, then returns."""
     RETRY_FAIL = "retry_fail"
     EXPIRE = "expire"
+    REVOKE = "revoke"
+    """Is revoked before anything is sent."""
     IGNORE = "ignore"
     REJECT = "reject"
     KILL_ONCE = "kill_once"

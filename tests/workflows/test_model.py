@@ -91,7 +91,7 @@ def test_the_steps_after_a_failed_one_fail_with_it():
     assert predict(shape).runs == {"r.0": 1, "r.1": 1}
 
 
-@pytest.mark.parametrize("fate", [Fate.EXPIRE, Fate.IGNORE])
+@pytest.mark.parametrize("fate", [Fate.EXPIRE, Fate.REVOKE, Fate.IGNORE])
 def test_the_steps_after_one_that_was_given_up_are_given_up(fate):
     assert states(Chain((Task(fate), OK)))["r.1"] == ("REVOKED", "upstream")
 
@@ -111,7 +111,9 @@ def test_a_body_fails_with_a_member_and_the_other_members_go_on():
     assert expected.runs == {"r.h0": 1, "r.h1.0": 1, "r.h1.1": 1}
 
 
-@pytest.mark.parametrize("fate", [Fate.EXPIRE, Fate.IGNORE, Fate.REJECT, Fate.POISON, Fate.TIME_OUT, Fate.RETRY_FAIL])
+@pytest.mark.parametrize(
+    "fate", [Fate.EXPIRE, Fate.REVOKE, Fate.IGNORE, Fate.REJECT, Fate.POISON, Fate.TIME_OUT, Fate.RETRY_FAIL]
+)
 def test_a_body_fails_whatever_kept_a_member_from_succeeding(fate):
     assert states(Chord((OK, Task(fate)), OK))["r.b"] == ("FAILURE", "upstream")
 
@@ -158,7 +160,7 @@ def test_the_error_callbacks_of_a_group_are_those_of_each_member():
     assert predict(Group((FAIL, OK, FAIL), errors=(HERE,))).alarms == {"r!0h": 2}
 
 
-@pytest.mark.parametrize("fate", [Fate.EXPIRE, Fate.IGNORE])
+@pytest.mark.parametrize("fate", [Fate.EXPIRE, Fate.REVOKE, Fate.IGNORE])
 def test_who_is_given_up_or_ignored_tells_no_error_callback(fate):
     assert predict(Task(fate, errors=(SENT, HERE))).alarms == {}
 
@@ -180,7 +182,9 @@ def test_of_every_workflow_the_end_of_every_task_is_known(shape):
 
     assert set(places) == expected.ends.keys()
     assert len(places) == len(set(places)) <= 40
-    assert all(expected.runs[place] or expected.ends[place].reason in ("upstream", "expired") for place in places)
+    assert all(
+        expected.runs[place] or expected.ends[place].reason in ("upstream", "expired", "revoked") for place in places
+    )
 
 
 @given(shapes())

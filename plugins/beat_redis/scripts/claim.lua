@@ -4,7 +4,7 @@
 --   and args.again: true when this was sent before and its answer was lost
 -- Returns 1 when done, 0 when the mark stands elsewhere, -1 when another leads.
 --
--- Instants of occurrences are microseconds, as text. Keys, after the prefix:
+-- Instants of occurrences are microseconds, as text. Keys, after the prefix, which names the namespace too:
 --   beat          hash  holder, fence, ends_at (epoch seconds): who leads; version: grows with each change of entries
 --   beat:entries  hash  name → definition, JSON
 --   beat:marks    hash  key → "<instant> <count> <1: paused>"

@@ -2,7 +2,7 @@
 --   ARGV[2] consumer   [3] lease, seconds   [4] number of this fetch   [5] most messages
 --   [6] "1" to be put down as waiting when there is nothing   [7] "1" when it may be put down already
 --   [8] number of the settlement that left it to this claim to wake others, or ""   [9…] its queues
--- Returns {"", keys, tokens, messages, marks, lost} (see deliveries.lua), or {seconds until there may be something, or
+-- Returns {"", keys, tokens, messages, marks, revoked, lost} (see deliveries.lua), or {seconds until there may be something, or
 -- "inf", lost} when nothing is there; `lost` has the consumers whose lease had ended and what was taken back of each.
 
 local SOON = 20 -- seconds; what is due later is found by the looks of those who wait
@@ -80,11 +80,11 @@ end
 take_back_lost()
 
 if ARGV[1] == '1' then
-  local before = handed_out(id, number)
+  local before = handed_out(id, number, now)
   if before then
     write_though_full()
     extend_lease(id, lease, now)
-    return { '', before[1], before[2], before[3], before[4], lost }
+    return { '', before[1], before[2], before[3], before[4], before[5], lost }
   end
 end
 
@@ -119,8 +119,8 @@ if #keys > 0 then
       wake(later[i], 1)
     end
   end
-  local out = hand_out(id, number, keys, places, of)
-  reply = { '', out[1], out[2], out[3], out[4], lost }
+  local out = hand_out(id, number, keys, places, of, now)
+  reply = { '', out[1], out[2], out[3], out[4], out[5], lost }
 else
   if ARGV[6] == '1' then
     if ARGV[7] ~= '1' and call('EXISTS', P .. 'held:' .. id) == 0 then

@@ -18,6 +18,7 @@
 --   letter:<ref>       hash    a dead letter: queue, key, reason, died_at, fence, priority, message
 --   dead:<queue>       zset    ref → ref
 --   place              string  the last tick given to a message
+--   revoked            zset    task id → instant its mark ends, epoch seconds; marks that ended may be there still
 --
 -- For places see places.lua, which is put before this.
 --

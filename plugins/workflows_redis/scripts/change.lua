@@ -3,8 +3,7 @@
 --   A, arrive:  [4] place   [5] part   [6] "1" of a member that failed, else "0"
 --   K, keep:    [4] value   [5] milliseconds, or "": for ever
 --   D, drop
---   O, open:    [4] size or ""   [5] "1": afresh, else "0"   [6] record   the message: [7] queue   [8] priority
---               [9] eta or ""   [10] key   [11] packed
+--   O, open:    [4] size or ""   [5] record   the message: [6] queue   [7] priority   [8] eta or ""   [9] key   [10] packed
 --   C, close:   [4] state   [5] milliseconds, or "": never forget it
 --   R, reopen
 --   G, forget
@@ -96,14 +95,10 @@ if what == 'A' then
     return
   end
 elseif what == 'O' then
-  if args[5] == '1' then
-    forget()
-    state, size = false, false
-  end
   local is_new, opens_at = not state, now()
   if is_new then
-    call('HSET', join, 'state', 'waiting', 'record', args[6], 'opened_at', opens_at, 'queue', args[7], 'priority', args[8],
-      'eta', args[9], 'key', args[10], 'message', args[11])
+    call('HSET', join, 'state', 'waiting', 'record', args[5], 'opened_at', opens_at, 'queue', args[6], 'priority', args[7],
+      'eta', args[8], 'key', args[9], 'message', args[10])
     call('ZREM', P .. 'joins:early', id)
     call('ZADD', P .. 'joins:waiting', opens_at, id)
     state = 'waiting'
