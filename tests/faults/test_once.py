@@ -88,10 +88,10 @@ def test_the_same_work_is_queued_again_after_it_was_revoked(yard, work):
     first.revoke()
     with pytest.raises(AlreadyQueued):  # a worker ends it
         work.delay("one")
-    yard.start("once_tasks", concurrency=1)
+    yard.start("once_tasks", concurrency=1, worker_lease=STEADY)
 
     yard.until_empty()
-    until(lambda: is_free(yard), "the key to be free", patience=SOON)
+    until(lambda: is_free(yard), "the key to be free")
     assert work.delay("one").get(timeout=30)
 
 
