@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from servers import MariaServer, PostgresServer, RabbitServer, RedisServer
+
+# Nobody's machine is at fault for being slow: the defaults allow 200 ms for an example, and some seconds to draw the first.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 MEMORY = Path("/dev/shm")
 """Where Linux keeps files in memory."""

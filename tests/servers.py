@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import psutil
+from ports import free_port
 
 PATIENCE = 60.0
 """Seconds a server may take to start or stop; RabbitMQ on a busy machine takes twenty."""
@@ -108,26 +109,38 @@ class Server(ABC):
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and its children by SIGKILL."""
+        """End it and its children by SIGKILL; returns when none is left."""
+        family = self._halted() if self._lives() else []
+        for process in family:
+            _signal(process, signal.SIGKILL)
         self._end(signal.SIGKILL)
+        # PostgreSQL does not start again while one process still has the memory that all of them shared.
+        self._until(lambda: all(map(_is_over, family)), "to end")
 
     def freeze(self) -> None:
         """Stop its processes; connections to it stay open and nothing answers. Returns when every thread stands."""
-        family = self._family()
+        family = self._halted()
         for process in family:
-            process.suspend()
+            _signal(process, signal.SIGSTOP)
         # A signal is only on its way when it was sent: on a busy machine a thread may still answer a request.
-        self._until(lambda: all(map(_stands, family)), "to stand still")
+        self._until(lambda: all(map(stands, family)), "to stand still")
 
     def thaw(self) -> None:
         """Let it go on after `freeze`."""
         for process in self._family():
-            process.resume()
+            _signal(process, signal.SIGCONT)
 
     def _family(self) -> list[psutil.Process]:
         # Not its process group: each connection of PostgreSQL has a process that leads a group of its own.
         main = psutil.Process(self.pid)
         return [main, *main.children(recursive=True)]
+
+    def _halted(self) -> list[psutil.Process]:
+        """Its processes, the first of which stands still: it would make another between the look and what is done."""
+        main = psutil.Process(self.pid)
+        _signal(main, signal.SIGSTOP)
+        self._until(lambda: stands(main), "to stand still")
+        return self._family()
 
     def restart(self) -> None:
         """Stop and start."""
@@ -140,6 +153,9 @@ class Server(ABC):
     def __exit__(self, *error: object) -> None:
         if self._process is not None:
             self.kill()
+
+    def _lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _end(self, number: int) -> None:
         assert self._process is not None, "the server is not running"
@@ -248,7 +264,7 @@ class RabbitServer(Server):
             capture_output=True,
             text=True,
             check=True,
-            timeout=PATIENCE,
+            timeout=5 * PATIENCE,  # a virtual machine starts each time
         )
         return done.stdout
 
@@ -370,21 +386,28 @@ def give(folder: Path, user: str) -> None:
     os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
 
 
-def _stands(process: psutil.Process) -> bool:
+def _signal(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        pass  # it ended by itself, as PostgreSQL's helpers do now and then
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Whether a process has ended; whoever adopted it may take its time to reap it."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def stands(process: psutil.Process) -> bool:
     """Whether no thread of a process runs: each is stopped, or has ended."""
     try:
         threads = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
     except (FileNotFoundError, ProcessLookupError):
         return False  # a thread ended meanwhile: look again
     return all(thread.rpartition(")")[2].split()[0] in "TtZX" for thread in threads)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def exchange(port: int, request: bytes) -> bytes:

@@ -79,10 +79,9 @@ class AmqpBroker(Broker):
         dead = {name: self._topology.exists(self._plan.dead_name(name)) for name in names}
         running: Counter[str] = Counter()
         waiting: Counter[str] = Counter()
-        for (process, _), consumer in list(self._consumers.items()):
-            if process == os.getpid():
-                running.update(consumer.running())
-                waiting.update(consumer.waiting())
+        for consumer in self._mine():
+            running.update(consumer.running())
+            waiting.update(consumer.waiting())
         return [
             QueueStats(
                 name=name,
@@ -93,6 +92,11 @@ class AmqpBroker(Broker):
             for name in names
             if ready[name] is not None or dead[name] is not None
         ]
+
+    def _mine(self) -> list[AmqpConsumer]:
+        """The consumers of this process. In one step under the GIL: other threads make some meanwhile."""
+        known = [(kept.key[0], kept()) for kept in self._consumers.valuerefs()]
+        return [consumer for process, consumer in known if process == os.getpid() and consumer is not None]
 
     def purge(self, queue: str) -> int:
         name = self._plan.name(queue)

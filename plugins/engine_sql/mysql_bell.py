@@ -6,7 +6,7 @@ A bell that only looks does so ever less often, until something is found.
 from __future__ import annotations
 
 from queue import Empty, SimpleQueue
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 _PAUSES = (0.02, 0.5)
 """Seconds between two looks: the first and the longest. Each idle lane makes two statements a second."""
@@ -45,16 +45,17 @@ class Bells:
     """The bells of this process. Thread-safe."""
 
     def __init__(self) -> None:
-        self._bells: WeakSet[PacedBell] = WeakSet()
+        self._bells: WeakValueDictionary[int, PacedBell] = WeakValueDictionary()  # by their identity
 
     def bell(self, channel: str) -> PacedBell:
         """A new one."""
         made = PacedBell(channel)
-        self._bells.add(made)
+        self._bells[id(made)] = made
         return made
 
     def ring(self, channel: str) -> None:
         """Ring all of one channel."""
-        for bell in list(self._bells):
-            if bell.channel == channel:
+        for known in self._bells.valuerefs():  # a list made in one step under the GIL, while others make bells
+            bell = known()
+            if bell is not None and bell.channel == channel:
                 bell.ring()

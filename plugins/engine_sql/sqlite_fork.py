@@ -34,7 +34,8 @@ _held: list[Forkable] = []  # by that thread
 
 def close_before_forks(engine: Forkable) -> None:
     """From now on, as long as it lives, close the connections of `engine` before every fork."""
-    _engines.add(engine)
+    with _forking:  # a fork in another thread goes through them
+        _engines.add(engine)
 
 
 def _before() -> None:

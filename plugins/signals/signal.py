@@ -6,6 +6,7 @@ import inspect
 import logging
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, overload
 
@@ -127,7 +128,9 @@ class Signal:
         """Who hears this sender, in the order of connecting; blinker gives those of all senders first."""
         found = list(self._bonds.receivers_for(sender))
         if len(found) > 1:
-            places = {identity: place for place, identity in enumerate(self.receivers)}
+            places = {
+                identity: place for place, identity in enumerate(list(self.receivers))
+            }  # others connect meanwhile
             found.sort(key=lambda receiver: places.get(_identity(receiver), len(places)))
         return found
 
@@ -151,10 +154,21 @@ class _InOrder(dict[Hashable, None]):
         self.pop(item, None)
 
 
+class _Buckets(defaultdict[Hashable, Any]):
+    """Receivers by sender; blinker goes through them when a receiver is gone, while others connect to new senders."""
+
+    def values(self) -> list[Any]:  # type: ignore[override]  # a copy made in one step under the GIL
+        return list(super().values())
+
+
 class _Bonds(blinker.Signal):
     """Blinker's bookkeeping of receivers, senders and weak references; its `send` calls in another manner."""
 
     set_class = _InOrder  # type: ignore[assignment]  # it offers all that blinker uses of a set
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_sender = _Buckets(self.set_class)
 
 
 def _check(fn: Any, name: str) -> None:

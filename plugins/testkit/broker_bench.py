@@ -33,6 +33,8 @@ class BrokerBench:
     """The URL of an engine that is empty for every test; or override `make_url`."""
     lease: ClassVar[float] = 0.3
     """Seconds a lease lasts that a test lets end."""
+    steady_lease: ClassVar[float] = 3.0
+    """Seconds a lease lasts that a test lets end after it did something under it: a busy machine stands still for a second."""
 
     def make_url(self, folder: Path) -> str:
         """The URL of an empty engine; `folder` is an empty directory to keep it in."""

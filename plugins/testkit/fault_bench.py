@@ -48,7 +48,7 @@ class FaultBench:
 
     silence: ClassVar[float] = 15.0
     """Seconds within which a call must give up on a server that has gone silent, with `connection_timeout`."""
-    connection_timeout: ClassVar[float] = 1.5
+    connection_timeout: ClassVar[float] = 3.0
     """Seconds: the setting ``broker_connection_timeout`` of the apps that go through the proxy."""
 
     takes_root: ClassVar[float] = 0.0

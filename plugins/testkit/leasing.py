@@ -28,11 +28,10 @@ class Leasing(BrokerBench):
 
     @requires("leases")
     def test_b61_a_renewed_lease_is_kept(self, broker: Broker, consume: Consume) -> None:
-        lease = 2.5 * self.lease
-        holder, other = consume(lease=lease), consume()
+        holder, other = consume(lease=self.steady_lease), consume()
         broker.publish([message("a")])
         deliveries = holder.fetch(1, 0)
-        until = time.monotonic() + 2 * lease
+        until = time.monotonic() + 1.3 * self.steady_lease
 
         while time.monotonic() < until:
             assert broker.renew([holder.id]) == []
@@ -51,8 +50,8 @@ class Leasing(BrokerBench):
 
     @requires("leases")
     def test_b63_a_consumer_without_work_may_go_unrenewed(self, broker: Broker, consume: Consume) -> None:
-        idle = consume(lease=2 * self.lease)
-        assert idle.fetch(1, 3 * self.lease) == []
+        idle = consume(lease=self.steady_lease)
+        assert idle.fetch(1, 1.1 * self.steady_lease) == []
         broker.publish([message("a")])
 
         deliveries = idle.fetch(1, 0)
@@ -94,7 +93,7 @@ class Leasing(BrokerBench):
     def test_b67_a_suspect_given_back_is_not_started_any_more(self, broker: Broker, consume: Consume) -> None:
         broker.publish([message("a")])
         consume(lease=self.lease).fetch(1, 0)
-        second = consume(lease=self.lease)
+        second = consume(lease=self.steady_lease)
         deliveries = second.fetch(1, PATIENCE)
         second.mark_started(deliveries)
 
@@ -229,7 +228,7 @@ class Leasing(BrokerBench):
 
     @requires("leases")
     def test_b78_what_was_settled_or_lost_is_not_held_any_more(self, broker: Broker, consume: Consume) -> None:
-        consumer = consume(lease=self.lease)
+        consumer = consume(lease=self.steady_lease)
         broker.publish([message("a")])
         [lost] = consumer.fetch(1, 0)
         assert ids(consume().fetch(1, PATIENCE)) == ["a"]
@@ -255,7 +254,7 @@ class Leasing(BrokerBench):
         """A delivery of a suspect, held under a lease that nobody will renew."""
         broker.publish([message("a")])
         consume(lease=self.lease).fetch(1, 0)
-        holder = consume(lease=self.lease)
+        holder = consume(lease=self.steady_lease if is_started else self.lease)
         [delivery] = holder.fetch(1, PATIENCE)
         if is_started:
             holder.mark_started([delivery])

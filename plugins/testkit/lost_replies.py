@@ -15,7 +15,7 @@ from .revoking import LATER, marks
 from .samples import ids, message, messages, outcome
 from .undaunted import persist
 
-SHORT = 1.0
+SHORT = 3.0
 """Seconds a lease lasts that nobody renews in vain."""
 LARGE = b"0123456789abcdef" * 256
 

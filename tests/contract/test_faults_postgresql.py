@@ -16,7 +16,7 @@ class _OnPostgres:
         return postgres_server
 
     def url_on(self, server: PostgresServer, folder: Path) -> str:
-        return server.fresh(uuid()) + "?timeout=1"  # no statement here takes longer
+        return server.fresh(uuid()) + "?timeout=3"  # no statement here takes longer, on a busy machine either
 
 
 class TestPostgresBrokerFaults(_OnPostgres, BrokerFaultSuite):

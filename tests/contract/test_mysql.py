@@ -173,7 +173,7 @@ def test_after_a_restart_of_the_server_everything_goes_on(app: KernelQ, maria_se
 
 
 def test_a_frozen_server_is_noticed_and_used_again_when_it_goes_on(url: str, maria_server: MariaServer) -> None:
-    with _app(f"{url}?timeout=0.3") as app:
+    with _app(f"{url}?timeout=2") as app:
         app.broker.publish(_messages(1))
 
         maria_server.freeze()

@@ -162,7 +162,7 @@ def test_a_late_settlement_and_taking_back_never_both_succeed(url: str, app: Ker
     broker = app.broker
     for number in range(10):
         broker.publish(_messages(20))
-        late = broker.consumer(["q"], id=f"late {number}", lease=0.02)
+        late = broker.consumer(["q"], id=f"late {number}", lease=0.001)
         heir = broker.consumer(["q"], id=f"heir {number}", lease=60.0)
         transitions = [Transition(delivery=each) for each in late.fetch(20, 0)]
         assert until(partial(broker.renew, [late.id]))  # its lease has ended, and nobody noticed yet
@@ -229,11 +229,17 @@ def test_a_clock_of_a_worker_that_is_off_ends_no_lease_early(
         skewed.broker.publish(_messages(1))
         assert len(other.fetch(1, 0)) == 1
         [finding] = skewed.broker.examine()
-        assert f"{60 * abs(minutes)}." in finding.what
+        assert _seconds_in(finding.what) == pytest.approx(60 * abs(minutes), abs=5)  # a busy machine reads it late
         monkeypatch.setattr(time, "time", true)
         assert app.broker.renew(["holder", "other"]) == []
 
     assert holder.settle([Transition(delivery=held[0])]) == []
+
+
+def _seconds_in(said: str) -> float:
+    found = re.search(r"is ([\d.]+) s", said)
+    assert found, said
+    return float(found[1])
 
 
 def test_connections_the_server_ended_are_replaced_unnoticed(url: str, app: KernelQ) -> None:
@@ -289,7 +295,7 @@ def test_after_a_restart_of_the_server_everything_goes_on(app: KernelQ, postgres
 
 
 def test_a_frozen_server_is_noticed_and_used_again_when_it_goes_on(url: str, postgres_server: PostgresServer) -> None:
-    with _app(f"{url}?timeout=0.3") as app:
+    with _app(f"{url}?timeout=2") as app:
         app.broker.publish(_messages(1))
 
         with _frozen(postgres_server), pytest.raises(BrokerUnavailable, match="no answer in"):
@@ -322,14 +328,19 @@ def test_one_connection_of_a_process_listens_for_all(url: str, app: KernelQ) -> 
     consumers = [app.broker.consumer(["q"], id=f"lane {i}", lease=60.0) for i in range(4)]
     watches = [app.backend.watch([str(i)]) for i in range(4)]
 
-    for consumer in consumers:
-        assert consumer.fetch(1, 0.02) == []
-    for watch in watches:
-        assert watch.changes(0.02) == []
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {_LISTENING}"
 
-    assert _ask(url, f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {_LISTENING}") == [
-        (1,)
-    ]
+    def ask_all() -> bool:
+        for consumer in consumers:
+            assert consumer.fetch(1, 0.02) == []
+        for watch in watches:
+            assert watch.changes(0.02) == []
+        return _ask(url, count) != [(0,)]
+
+    until(ask_all, "somebody to listen")
+    ask_all()
+
+    assert _ask(url, count) == [(1,)]
 
 
 def test_while_nobody_listens_a_waiting_consumer_looks_and_later_is_woken_again(url: str, app: KernelQ) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from kernelq import KernelQ
-from servers import MariaServer, PostgresServer, RabbitServer, RedisServer, free_port
+from ports import free_port
+from servers import MariaServer, PostgresServer, RabbitServer, RedisServer
 
 ROOT = Path(__file__).parents[2]
 FILES = 60

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from servers import RedisServer, free_port
+from ports import free_port
+from servers import RedisServer
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = 3

@@ -20,7 +20,7 @@ from kernelq import KernelQ
 
 RUNS = Path(os.environ["FAULTS_RUNS"])
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds a task waits for its gate."""
 
 app = KernelQ("faulty")

@@ -141,11 +141,11 @@ class Injector:
     def _freeze(self) -> str:
         _, worker = self._pick()
         seconds = self._lease * self._chance.choice([0.3, 1.5, 3.0])
-        pids, began = worker.pids(), time.monotonic_ns()
-        worker.send_all(signal.SIGSTOP)
+        began = time.monotonic_ns()
+        pids = worker.freeze()
         self._pause(seconds)
         everybody = self._yard.is_locked()  # by a writer that is frozen
-        worker.send_all(signal.SIGCONT)
+        worker.thaw()
         for pid in [None] if everybody else pids:
             self._excuse(began, pid)
         return f"froze {worker.name} for {seconds:.1f} s{', with the file locked' if everybody else ''}"

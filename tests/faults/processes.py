@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from servers import stands
 from waiting import until
 
 HERE = Path(__file__).parent
@@ -114,7 +115,7 @@ class WorkerProcess:
         # A supervisor that goes on would fork another child between the look and the kill.
         supervisor = psutil.Process(self._process.pid)
         supervisor.suspend()
-        until(lambda: supervisor.status() == psutil.STATUS_STOPPED, "the supervisor to stop")
+        until(lambda: stands(supervisor), "the supervisor to stop")
         return self.children()
 
     def _kill(self, pid: int) -> None:
@@ -125,11 +126,19 @@ class WorkerProcess:
         """Send a signal to the supervisor."""
         self._process.send_signal(number)
 
-    def send_all(self, number: int) -> None:
-        """Send a signal to the supervisor and its children, the supervisor first: it forks no more meanwhile."""
-        _send(self._process.pid, number)
-        for child in self.children():
-            _send(child.pid, number)
+    def freeze(self) -> list[int]:
+        """Stop the supervisor and its children; returns when every thread of them stands. The processes."""
+        supervisor = psutil.Process(self._process.pid)
+        family = [supervisor, *self._frozen_children()]
+        for process in family:
+            _send(process.pid, signal.SIGSTOP)
+        until(lambda: all(map(stands, family)), "the worker to stand still")
+        return [process.pid for process in family]
+
+    def thaw(self) -> None:
+        """Let it go on after `freeze`."""
+        for pid in self.pids():
+            _send(pid, signal.SIGCONT)
 
     def outlives(self, condition: Callable[[], Any]) -> bool:
         """Wait for `condition` or for the end of this worker; whether it still lives."""

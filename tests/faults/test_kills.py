@@ -18,7 +18,7 @@ pytestmark = pytest.mark.faults
 TASKS = 1000
 KILLS = ["child"] * 6 + ["supervisor"] * 4 + ["all"] * 4
 
-SOON = LEASE + 5.0
+SOON = LEASE + 10.0
 """Seconds after which what a killed worker held runs again, at the latest."""
 
 

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.faults
 
 ENGINES = ("sqlite", "redis")
 
-SOON = 1.0
-"""Seconds after the end of a task in which its key must be free; a look at both takes a part of that."""
+STEADY = 600.0
+"""Seconds a lease lasts whose end is not what frees a key."""
 
-AFTER_A_KILL = LEASE + 5.0
+AFTER_A_KILL = LEASE + 20.0
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ def test_the_same_work_is_queued_again_after_every_ending(yard, work, how, state
         work.delay("one")
     assert refused.value.task_id == first.id
 
-    yard.start("once_tasks", concurrency=1, **settings)
+    yard.start("once_tasks", concurrency=1, worker_lease=STEADY, **settings)
 
     assert ended(yard, first).state == state
-    until(lambda: is_free(yard), "the key to be free", patience=SOON)
+    until(lambda: is_free(yard), "the key to be free")
     assert work.delay("one")
 
 
@@ -74,10 +74,10 @@ def test_the_same_work_is_queued_again_after_every_ending(yard, work, how, state
 def test_the_same_work_is_queued_again_after_an_ignored_run(yard, work):
     work.apply_async(("one", "ignored"))
 
-    yard.start("once_tasks", concurrency=1)
+    yard.start("once_tasks", concurrency=1, worker_lease=STEADY)
 
     yard.until_empty()
-    until(lambda: is_free(yard), "the key to be free", patience=SOON)
+    until(lambda: is_free(yard), "the key to be free")
     assert work.delay("one")
 
 
@@ -88,10 +88,10 @@ def test_the_same_work_is_queued_again_after_it_was_revoked(yard, work):
     first.revoke()
     with pytest.raises(AlreadyQueued):  # a worker ends it
         work.delay("one")
-    yard.start("once_tasks", concurrency=1)
+    yard.start("once_tasks", concurrency=1, worker_lease=STEADY)
 
     yard.until_empty()
-    until(lambda: is_free(yard), "the key to be free", patience=SOON)
+    until(lambda: is_free(yard), "the key to be free")
     assert work.delay("one").get(timeout=30)
 
 
@@ -136,15 +136,15 @@ def test_a_late_end_frees_nobody_else_s_claim(yard, work):
     first = work.delay("one", gate=gate)
     frozen = yard.start("once_tasks", concurrency=1)
     until(lambda: Path(f"{gate}.begun").exists(), "the task to begin")
-    frozen.send_all(signal.SIGSTOP)
+    frozen.freeze()
     other = yard.start("once_tasks", concurrency=1)
     assert ended(yard, first).state == "SUCCESS"
-    until(lambda: is_free(yard), "the key to be free", patience=SOON)
+    until(lambda: is_free(yard), "the key to be free")
     other.send(signal.SIGTERM)
     assert other.exit_code() == 0
     second = work.apply_async(("one",), countdown=3600)
 
-    frozen.send_all(signal.SIGCONT)
+    frozen.thaw()
     frozen.hears("was refused")
 
     assert [holder.token for holder in lock_store(yard.app).claims()] == [second.id]
@@ -156,9 +156,11 @@ def test_a_late_end_frees_nobody_else_s_claim(yard, work):
 def test_of_fifty_processes_that_want_one_key_one_has_it(yard, work):
     racer = Path(__file__).parent / "once_racer.py"
     environment = os.environ | {"PYTHONPATH": str(racer.parent)}
+    # On a busy machine fifty writers of one file take longer than the five seconds a call waits by default.
+    patient = "?busy_timeout=60" if yard.ground.engine == "sqlite" else ""
     racers = [
         subprocess.Popen(
-            [sys.executable, str(racer), yard.ground.broker],
+            [sys.executable, str(racer), f"{yard.ground.broker}{patient}"],
             cwd=yard.folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for _ in range(50)
@@ -171,7 +173,7 @@ def test_of_fifty_processes_that_want_one_key_one_has_it(yard, work):
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        answers = [process.communicate(timeout=60)[0].split() for process in racers]
+        answers = [process.communicate(timeout=200)[0].split() for process in racers]
     finally:
         for process in racers:
             process.kill()

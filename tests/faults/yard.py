@@ -17,8 +17,9 @@ from kernelq.contracts import Outcome, QueueStats
 from servers import exchange
 from waiting import until
 
-LEASE = 1.0
-"""Seconds; short, so that tests need not wait long for its end."""
+LEASE = 3.0
+"""Seconds; short, so that tests need not wait long for its end. A worker that may not lose it may stand still for two thirds
+of it: a shorter one would end whenever the machine is busy or its disk slow."""
 
 
 class Yard:
@@ -63,7 +64,7 @@ class Yard:
         clock: float | None = None,
         **settings: Any,
     ) -> WorkerProcess:
-        """A worker that consumes, unless `wait` is off. `settings` are the app's; the lease is 1 s.
+        """A worker that consumes, unless `wait` is off. `settings` are the app's; the lease is `LEASE`.
 
         With `clock` its wall clock is off by so many seconds, as `set_clock` says from then on.
         """

@@ -18,8 +18,6 @@ from servers import RabbitServer
 PATIENCE = 30.0
 """Seconds a test waits for what must come."""
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 def app(rabbit_server: RabbitServer) -> Iterator[KernelQ]:

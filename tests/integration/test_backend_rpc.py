@@ -14,7 +14,8 @@ from kernelq.contracts import BackendUnavailable, DecodeError, ImproperlyConfigu
 from kernelq_plugins.backend_rpc.backend import RpcBackend
 from kernelq_plugins.backend_rpc.letter import read, write
 from kernelq_plugins.backend_rpc.shelf import Shelf
-from servers import RabbitServer, free_port
+from ports import free_port
+from servers import RabbitServer
 
 PATIENCE = 30.0
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -330,7 +331,7 @@ def test_a_delay_is_written_in_binary(delay: float, units: int) -> None:
 def test_short_delays_do_not_wait_behind_long_ones(bench: Bench) -> None:
     consumer, now = bench.consume(), time.time()
     bench.broker.publish(
-        [message("late", eta=now + 1.2), message("early", eta=now + 0.2), message("middle", eta=now + 0.7)]
+        [message("late", eta=now + 4.0), message("early", eta=now + 2.0), message("middle", eta=now + 3.0)]
     )
 
     order = [delivery.message.id for delivery in fetch_all(consumer, 3)]
@@ -339,7 +340,7 @@ def test_short_delays_do_not_wait_behind_long_ones(bench: Bench) -> None:
 
 
 def test_an_eta_that_a_celery_client_sent_into_the_queue_waits_in_the_server(bench: Bench) -> None:
-    consumer, eta = bench.consume(), time.time() + 0.6
+    consumer, eta = bench.consume(), time.time() + 3.0
     properties = headers_and_properties(message(eta=eta))
     del properties["headers"]["kernelq"]
     bench.raw("", bench.prefix + "q", b"[[], {}, {}]", **properties)
@@ -691,11 +692,41 @@ def test_a_discarded_consumer_lets_go_at_once(bench: Bench) -> None:
     assert consumer.held(deliveries) == []
 
 
+class Somebody:
+    """Takes the place of a consumer."""
+
+
+def test_consumers_may_be_made_while_others_look_at_them(bench: Bench) -> None:
+    known: Any = bench.broker._consumers
+    is_over = threading.Event()
+
+    def make_and_drop() -> None:
+        kept: list[Somebody] = []
+        while not is_over.is_set():
+            kept.append(Somebody())
+            known[0, uuid()] = kept[-1]
+            if len(kept) > 50:
+                kept.clear()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    maker = threading.Thread(target=make_and_drop)
+    maker.start()
+    try:
+        for _ in range(20_000):
+            bench.broker._mine()
+    finally:
+        is_over.set()
+        maker.join()
+        sys.setswitchinterval(usual)
+
+
 # --- the server's faults
 
 
 def test_a_waiting_fetch_ends_when_its_queue_is_deleted_and_a_new_consumer_declares_it(bench: Bench) -> None:
     consumer = bench.consume(id="same")
+    assert consumer.fetch(1, 0) == []  # it consumes now
     name = bench.prefix + "q"
     delete = threading.Timer(
         0.2, lambda: bench.broker._amqp.ask(lambda channel, done: channel.queue_delete(name, callback=done))

@@ -22,7 +22,7 @@ PATIENCE = 30.0
 """Seconds a test waits for what must come."""
 
 # What Celery and kombu warn of themselves is theirs.
-pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(90)]
+pytestmark = pytest.mark.filterwarnings("default")
 
 
 # --- a Celery client and a worker of ours
@@ -179,7 +179,9 @@ def test_priorities_of_a_celery_client_are_kept(rabbit_server: RabbitServer) -> 
         make_ours(rabbit_server.url, queue, task_queue_max_priority=10, task_default_queue_type=None) as app,
         Celery("client", broker=rabbit_server.url, backend="rpc://", set_as_current=False) as client,
     ):
-        client.conf.update(task_default_queue=queue, task_queue_max_priority=10)
+        # Confirmed: all are in the queue before the worker takes the first.
+        confirmed = {"broker_transport_options": {"confirm_publish": True}}
+        client.conf.update(task_default_queue=queue, task_queue_max_priority=10, **confirmed)
         app.task(name="ours.note")(order.append)
         results = [client.send_task("ours.note", (str(each),), priority=each) for each in (1, 9, 5)]
 

@@ -15,7 +15,8 @@ import pytest
 from kernelq import KernelQ, command_line, hookimpl
 from kernelq.contracts import Broker, Finding, QueueStats
 from kernelq_plugins.doctor.address import addresses, check_addresses
-from servers import MariaServer, PostgresServer, RabbitServer, RedisServer, free_port
+from ports import free_port
+from servers import MariaServer, PostgresServer, RabbitServer, RedisServer
 
 ENGINES = ["sqlite", "redis", "amqp", "postgresql", "mysql"]
 

@@ -21,7 +21,8 @@ from kernelq_plugins.engine_amqp.properties import FIELDS, Properties
 from kernelq_plugins.engine_amqp.received import read_properties
 from kernelq_plugins.engine_amqp.stream import Stream
 from pika import BasicProperties, exceptions, frame, spec
-from servers import RabbitServer, free_port
+from ports import free_port
+from servers import RabbitServer
 
 PATIENCE = 30.0
 
@@ -393,14 +394,14 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(
 
 def test_a_frozen_server_is_given_up_after_the_timeout(rabbit_server: RabbitServer, queue: str) -> None:
     engine = AmqpEngine(rabbit_server.url)
-    engine.connect_timeout = 0.5
+    engine.connect_timeout = 2.0
     engine.publish([parcel(queue)])
 
     rabbit_server.freeze()
     try:
-        with pytest.raises(BrokerUnavailable, match="confirmed nothing for 0.5 s; 1 messages may have arrived or not"):
+        with pytest.raises(BrokerUnavailable, match="confirmed nothing for 2 s; 1 messages may have arrived or not"):
             engine.publish([parcel(queue)])
-        with pytest.raises(BrokerUnavailable, match=r"no answer within 0\.5 s|cannot reach"):
+        with pytest.raises(BrokerUnavailable, match=r"no answer within 2(\.0)? s|cannot reach"):
             engine.publish([parcel(queue)])
     finally:
         rabbit_server.thaw()
@@ -410,7 +411,7 @@ def test_a_frozen_server_is_given_up_after_the_timeout(rabbit_server: RabbitServ
 def test_an_alarm_is_said_and_what_was_sent_into_it_is_not_sent_twice(
     rabbit_server: RabbitServer, engine: AmqpEngine, queue: str
 ) -> None:
-    engine.connect_timeout = 0.5
+    engine.connect_timeout = 2.0
     engine.publish([parcel(queue)])
     named = parcel(queue)._replace(ident="one")
 

@@ -31,7 +31,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "from_celery"
 CLIENT = Path(__file__).parent / "from_celery"
 
 DATABASES = {"celery": 7, "kernelq": 8}
-PATIENCE = 60.0
+PATIENCE = 200.0
 """Seconds a client or a stopping worker gets."""
 
 CASES = re.findall(

@@ -81,9 +81,9 @@ def test_the_same_work_is_queued_again_after_every_ending(app, how):
 
 def test_a_claim_lasts_while_its_task_runs(app):
     opened, begun = Event(), Event()
-    app.conf.worker_lease = 0.5
+    app.conf.worker_lease = 2.0
 
-    @app.task(base=QueueOnce, name="work", once={"timeout": 1})
+    @app.task(base=QueueOnce, name="work", once={"timeout": 2})
     def work() -> None:
         begun.set()
         assert opened.wait(30)
@@ -93,7 +93,7 @@ def test_a_claim_lasts_while_its_task_runs(app):
         assert begun.wait(30)
         key = work.get_key()
         seen = lock_store(app).holders([key])[key].since
-        until(lambda: _age(app, key, seen) > 2.0, "the claim to outlast its timeout")
+        until(lambda: _age(app, key, seen) > 3.0, "the claim to outlast its timeout")
         with pytest.raises(AlreadyQueued) as refused:
             work.delay()
         opened.set()

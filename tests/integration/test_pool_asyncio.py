@@ -185,7 +185,7 @@ def test_a_handler_sees_its_outcome_stored_and_not_on_the_loop(app: KernelQ) -> 
 
 
 def test_a_soft_limit_is_raised_where_the_coroutine_waits(memory: KernelQ) -> None:
-    @memory.task(soft_time_limit=0.05)
+    @memory.task(soft_time_limit=0.5)
     async def slow(catches: bool) -> str:
         try:
             await asyncio.gather(asyncio.sleep(60), asyncio.sleep(60))
@@ -204,7 +204,7 @@ def test_a_soft_limit_is_raised_where_the_coroutine_waits(memory: KernelQ) -> No
 def test_a_hard_limit_cancels_and_fails(app: KernelQ, acks_late: bool) -> None:
     cancelled = threading.Event()
 
-    @app.task(time_limit=0.05, acks_late=acks_late, autoretry_for=(Exception,))
+    @app.task(time_limit=0.5, acks_late=acks_late, autoretry_for=(Exception,))
     async def slow() -> None:
         try:
             await asyncio.sleep(60)
@@ -224,7 +224,7 @@ def test_a_hard_limit_cancels_and_fails(app: KernelQ, acks_late: bool) -> None:
 def test_the_failure_of_a_hard_limit_waits_for_no_clean_up(memory: KernelQ) -> None:
     go = threading.Event()
 
-    @memory.task(time_limit=0.05)
+    @memory.task(time_limit=0.5)
     async def stubborn() -> str:
         while not go.is_set():
             try:
@@ -342,7 +342,7 @@ def test_a_soft_limit_in_a_child_is_raised_where_the_coroutine_waits(tmp_path: A
     url = f"sqlite:///{tmp_path}/q.sqlite3"
     with KernelQ("t", broker=url, backend=url, set_as_current=False) as app:
 
-        @app.task(soft_time_limit=0.1)
+        @app.task(soft_time_limit=1.0)
         async def slow() -> str:
             try:
                 await asyncio.sleep(60)

@@ -13,8 +13,9 @@ import pytest
 from kernelq import KernelQ, uuid
 from kernelq.contracts import Broker, BrokerUnavailable, Effect, Message, Outcome, Transition
 from kernelq.testing import BackendSuite, BrokerSuite, WorkflowStoreSuite
+from ports import free_port
 from redis import Redis
-from servers import PATIENCE, RedisServer, free_port
+from servers import PATIENCE, RedisServer
 from waiting import until
 
 SLOTS = 16384
@@ -45,7 +46,7 @@ class ClusterNode(RedisServer):
 
 
 class SentinelServer(RedisServer):
-    """A Sentinel that watches one master, alone; called after a second of silence."""
+    """A Sentinel that watches one master, alone; called after three seconds of silence."""
 
     def __init__(self, folder: Path, master: RedisServer) -> None:
         super().__init__(folder)
@@ -54,7 +55,7 @@ class SentinelServer(RedisServer):
     def prepare(self) -> None:
         (self.folder / "sentinel.conf").write_text(
             f"port {self.port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {self._master.port} 1\n"
-            "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
+            "sentinel down-after-milliseconds main 3000\nsentinel failover-timeout main 2000\n"
         )
 
     def command(self) -> Sequence[str]:
@@ -162,7 +163,9 @@ def test_work_goes_on_after_the_master_behind_a_sentinel_failed(
         [delivery] = consumer.fetch(1, 1)
         assert watch.changes(0.1) == []
         with Redis(port=master.port) as client:
-            client.wait(1, 5000)  # the replica has it: what has not reached it is lost with its master
+            client.set("last", "1")  # WAIT is for what this very connection wrote, and what came before it
+            # The replica has it: what has not reached it is lost with its master. Its first copy takes some seconds.
+            until(lambda: client.wait(1, 1000), "the replica to have all")
 
         master.kill()
         _persist(lambda: app.broker.renew(["c"]))

@@ -93,7 +93,7 @@ def test_what_was_answered_before_the_connection_broke_is_not_repeated(redis_ser
 
 
 def test_a_call_that_is_not_answered_in_time_fails_and_its_answer_reaches_nobody(redis_server: RedisServer) -> None:
-    with _far(redis_server, "&socket_timeout=0.2") as (space, proxy):
+    with _far(redis_server, "&socket_timeout=2") as (space, proxy):
         assert space.run(ECHO, ["a"]) == b"a"
         proxy.hole("down")
 
@@ -118,7 +118,7 @@ def test_a_restart_between_two_calls_is_seen_before_anything_is_sent(tmp_path: A
 
 
 def test_a_connection_that_rested_is_asked_whether_it_lives(redis_server: RedisServer, direct: Redis) -> None:
-    with _far(redis_server, "&socket_timeout=0.2&health_check_interval=0.001") as (space, proxy):
+    with _far(redis_server, "&socket_timeout=2&health_check_interval=0.001") as (space, proxy):
         space.run(ECHO, ["a"])
         space.engine._wires[0]._free[0].used_at -= 1  # type: ignore[union-attr]  # a bare one
         pings = direct.info("commandstats")["cmdstat_ping"]["calls"]

@@ -156,7 +156,7 @@ def test_a_call_of_its_own_is_what_a_worker_calls(app: KernelQ, lane_of: Any) ->
     result = add_to(app).delay(1, 2)
     lane_of(app).run()
 
-    assert result.get(timeout=1) == ["around", 3]
+    assert result.get(timeout=30) == ["around", 3]
 
 
 def doubled(fun: Any) -> Any:
@@ -178,7 +178,7 @@ def test_a_name_with_an_at_puts_a_decorator_around_what_is_there(app: KernelQ, l
     results = [add.delay(1, 2), bound.delay(0)]
     lane_of(app).run_all()
 
-    assert [result.get(timeout=1) for result in results] == [6, 20]
+    assert [result.get(timeout=30) for result in results] == [6, 20]
 
 
 # --- the forms of the setting

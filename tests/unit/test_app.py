@@ -78,14 +78,14 @@ def test_drivers_are_made_once_even_by_many_threads() -> None:
     app.register_plugin(Brings())
 
     def use() -> None:
-        gate.wait(5)
+        gate.wait(30)
         app.broker  # noqa: B018
 
     threads = [threading.Thread(target=use) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
 
     assert len(made) == 1
 
@@ -250,7 +250,7 @@ def test_threads_without_an_app_of_their_own_take_the_default_or_the_latest() ->
         seen: list[KernelQ] = []
         thread = threading.Thread(target=lambda: seen.append(KernelQ.current()))
         thread.start()
-        thread.join(5)
+        thread.join(30)
         return seen[0]
 
     first, second = KernelQ("first"), KernelQ("second")

@@ -126,7 +126,7 @@ def test_every_thread_has_an_id_of_its_own_in_every_app(app: KernelQ) -> None:
     ids: list[str] = []
     thread = threading.Thread(target=lambda: ids.extend((app.thread_oid, app.thread_oid, app.oid)))
     thread.start()
-    thread.join(5)
+    thread.join(30)
     other = KernelQ("other", set_as_current=False)
 
     assert ids[0] == ids[1] != app.thread_oid == app.thread_oid

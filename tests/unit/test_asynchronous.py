@@ -15,7 +15,7 @@ import pytest
 from kernelq import KernelQ, SoftTimeLimitExceeded, hookimpl
 from kernelq.contracts import Abandoned, Admission, BrokerUnavailable, Message
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds a test waits for what must come."""
 
 

@@ -355,7 +355,7 @@ class Slow(Told):
 
     def start(self, parent: Any) -> Any:
         parent.entered.set()
-        assert parent.allowed.wait(5)
+        assert parent.allowed.wait(30)
         return super().start(parent)
 
 
@@ -369,15 +369,15 @@ def test_a_stop_from_another_thread_lets_the_step_under_way_finish_and_then_stop
     results: list[bool] = []
     starter = threading.Thread(target=lambda: results.append(worker.blueprint.start(worker)))
     starter.start()
-    assert worker.entered.wait(5)
+    assert worker.entered.wait(30)
 
     stopper = threading.Thread(target=worker.blueprint.stop, args=(worker,))
     stopper.start()
     while not worker.blueprint._stop_asked:
         stopper.join(0.001)
     worker.allowed.set()
-    starter.join(5)
-    stopper.join(5)
+    starter.join(30)
+    stopper.join(30)
 
     assert worker.seen == ["+Timer", "+Slow", "-Slow", "-Timer"]
     assert results == [False]
@@ -398,7 +398,7 @@ def test_a_stop_from_another_thread_in_the_midst_of_a_restart_stops_everything()
     worker.seen.clear()
 
     assert worker.blueprint.restart(BROKER, worker) is False
-    stopper.join(5)
+    stopper.join(30)
 
     assert worker.seen == ["-Fetcher", "-Broker", "-Timer"]
 
@@ -408,15 +408,15 @@ def test_a_restart_asked_for_in_the_midst_of_a_start_waits_for_it() -> None:
     worker.entered, worker.allowed = threading.Event(), threading.Event()
     starter = threading.Thread(target=worker.blueprint.start, args=(worker,))
     starter.start()
-    assert worker.entered.wait(5)
+    assert worker.entered.wait(30)
 
     restarter = threading.Thread(target=worker.blueprint.restart, args=("Slow", worker))
     restarter.start()
     restarter.join(0.12)  # more than one look
     assert restarter.is_alive()
     worker.allowed.set()
-    starter.join(5)
-    restarter.join(5)
+    starter.join(30)
+    restarter.join(30)
 
     assert worker.seen == ["+Timer", "+Slow", "-Slow", "+Slow"]
 
@@ -430,7 +430,7 @@ def test_a_restart_asked_for_in_the_midst_of_a_stop_does_nothing_and_keeps_nobod
         def stop(self, parent: Any) -> None:
             keeper = threading.Thread(target=lambda: answers.append(parent.blueprint.restart(BROKER, parent)))
             keeper.start()
-            keeper.join(5)
+            keeper.join(30)
             super().stop(parent)
 
     worker = Worker(Broker, Keeper)

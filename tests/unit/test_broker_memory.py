@@ -91,11 +91,11 @@ def test_a_forked_child_begins_empty_even_if_the_lock_was_held(app: KernelQ, eng
     def hold() -> None:
         with engine.condition:
             is_held.set()
-            may_go.wait(5)
+            may_go.wait(30)
 
     holder = Thread(target=hold)
     holder.start()
-    assert is_held.wait(5)
+    assert is_held.wait(30)
     engine.forget_connections()
 
     assert app.broker.queues() == []

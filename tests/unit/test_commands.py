@@ -42,7 +42,7 @@ def done(app: KernelQ, *line: str) -> str:
 def waiting(app: KernelQ, queue: str = "default") -> Message:
     """The one message that waits; it is taken."""
     consumer = app.broker.consumer([queue], id="c1", lease=15.0)
-    (delivery,) = consumer.fetch(10, 5.0)
+    (delivery,) = consumer.fetch(10, 30)
     assert isinstance(delivery.message, Message)
     consumer.settle([Transition(delivery=delivery)])
     consumer.close()
@@ -392,7 +392,7 @@ def test_dead_show_gives_the_bytes_of_what_cannot_be_read(app: KernelQ) -> None:
     message = Message(id="i1", task="proj.add", body=b"\xff{", content_type="application/x-none")
     app.broker.publish([message])
     consumer = app.broker.consumer(["default"], id="c1", lease=15.0)
-    (delivery,) = consumer.fetch(1, 5.0)
+    (delivery,) = consumer.fetch(1, 30)
     consumer.settle([Transition(delivery=delivery, verdict=Verdict.DEAD, reason="undecodable")])
 
     (letter,) = app.broker.dead()

@@ -18,7 +18,7 @@ from kernelq_plugins.engine_sql.engine import SqlEngine
 from kernelq_plugins.engine_sql.inotify import InotifyBell
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def _group(version: int = 1, **upgrades: Callable[[Connection], object]) -> tuple[MetaData, Table]:

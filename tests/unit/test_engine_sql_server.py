@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import NoReturn
 
@@ -178,6 +179,33 @@ def test_servers_without_skip_locked_are_refused(version: str, is_refused: bool)
 def test_an_old_unsafe_or_standby_postgresql_is_told() -> None:
     assert [finding.level for finding in judge_postgresql(15, "on", "on", False)] == []
     assert [finding.level for finding in judge_postgresql(11, "off", "off", True)] == ["refused"] * 2 + ["warning"] * 2
+
+
+def test_bells_are_rung_while_others_are_made() -> None:
+    bells, is_over, failed = Bells(), threading.Event(), list[BaseException]()
+
+    def make() -> None:
+        kept: list[object] = []
+        while not is_over.is_set():
+            kept.append(bells.bell("news"))
+            if len(kept) > 50:
+                kept.clear()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns as often as can be
+    maker = threading.Thread(target=make)
+    maker.start()
+    try:
+        for _ in range(5000):
+            bells.ring("other")
+    except RuntimeError as error:
+        failed.append(error)
+    finally:
+        is_over.set()
+        maker.join()
+        sys.setswitchinterval(usual)
+
+    assert failed == []
 
 
 def test_a_bell_that_only_looks_is_rung_by_its_own_process_and_on_its_channel_only() -> None:

@@ -14,7 +14,7 @@ from kernelq.errors import StepFailed
 from kernelq_plugins.worker import keeper as module
 from kernelq_plugins.worker.keeper import Keeper
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds a test waits for what must come."""
 
 

@@ -18,7 +18,7 @@ from kernelq_plugins.broker_memory.broker import MemoryBroker
 from kernelq_plugins.worker import lane
 from waiting import until
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds a test waits for what must come."""
 
 

@@ -13,7 +13,7 @@ from kernelq.contracts import FAILURE, SUCCESS, Message, Transition, Verdict
 from kernelq.testing import start_worker
 from msgspec.structs import replace
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds."""
 
 

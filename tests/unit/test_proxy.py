@@ -12,7 +12,7 @@ import pytest
 from kernelq.testing import Proxy
 from kernelq_plugins.testkit.elsewhere import eventually, in_child
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class EchoServer:

@@ -78,7 +78,7 @@ DATA = {"item": "tea", "count": 2, "when": "2026-11-21", "to": {"city": "Ulm"}}
 def ran(app: KernelQ, lane_of: Any, result: Any) -> Any:
     """The value of a call that a lane runs now."""
     lane_of(app).run()
-    return result.get(timeout=1)
+    return result.get(timeout=30)
 
 
 # --- in the worker
@@ -155,7 +155,7 @@ def test_a_model_may_be_the_argument_of_the_next_try(app: KernelQ, lane_of: Any)
     result = again.delay(ORDER)
     lane_of(app).run_all()
 
-    assert result.get(timeout=1) == 7
+    assert result.get(timeout=30) == 7
 
 
 def test_a_task_registered_after_the_first_call_has_models_too(app: KernelQ, lane_of: Any) -> None:

@@ -114,7 +114,7 @@ def test_get_without_a_timeout_waits_as_long_as_it_takes(app: KernelQ) -> None:
     waiter.start()
 
     store(app, "i1", SUCCESS, 7)
-    waiter.join(5)
+    waiter.join(30)
 
     assert values == [7]
 

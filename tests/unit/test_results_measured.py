@@ -57,18 +57,18 @@ def done(app: KernelQ, lane_of: Any) -> AsyncResult[Any]:
 
 
 ROWS: list[tuple[str, Callable[..., Any], Any]] = [
-    ("group(ok, fail): get", lambda app, _: raised(lambda: ok_and_fail(app).get(timeout=1)), "KeyError"),
+    ("group(ok, fail): get", lambda app, _: raised(lambda: ok_and_fail(app).get(timeout=30)), "KeyError"),
     ("… ready", lambda app, _: ok_and_fail(app).ready(), True),
     ("… successful", lambda app, _: ok_and_fail(app).successful(), False),
     ("… failed", lambda app, _: ok_and_fail(app).failed(), True),
     ("… completed_count", lambda app, _: ok_and_fail(app).completed_count(), 1),
     ("… join(propagate=False)", lambda app, _: repr(ok_and_fail(app).join(propagate=False)), "[1, KeyError('boom')]"),
-    ("group()", lambda app, _: app.GroupResult("g", []).get(timeout=1), []),
+    ("group()", lambda app, _: app.GroupResult("g", []).get(timeout=30), []),
     ("chain a|b|c: as_tuple", lambda app, _: a_chain(app).as_tuple(), (("id3", (("id2", (("id1", None), None)), None)), None)),
     ("… parent's children", lambda app, _: a_chain(app).parent.parent.children, ["id2"]),  # type: ignore[union-attr]
-    ("link of two: value", lambda app, _: linked(app).get(timeout=1), 4),
+    ("link of two: value", lambda app, _: linked(app).get(timeout=30), 4),
     ("… children", lambda app, _: [type(each).__name__ for each in linked(app).children], ["GroupResult"]),
-    ("… their values", lambda app, _: linked(app).children[0].get(timeout=1), [12, 13]),
+    ("… their values", lambda app, _: linked(app).children[0].get(timeout=30), [12, 13]),
     ("group(1,2): as stored", lambda app, _: app.GroupResult("G", [app.AsyncResult("id1"), app.AsyncResult("id2")]).__json__(),
      [["G", None], [[["id1", None], None], [["id2", None], None]]]),
     ("revoked", lambda app, _: repr(end(app, "i", error("TaskRevokedError", "revoked", module="kernelq.errors"), "REVOKED").result), "TaskRevokedError('revoked')"),

@@ -69,6 +69,6 @@ def test_parents_are_not_watched(app: KernelQ, monkeypatch: pytest.MonkeyPatch) 
     watch = app.backend.watch
     monkeypatch.setattr(app.backend, "watch", lambda ids: watched.extend(ids) or watch(ids))
 
-    after(app, 1000).get(timeout=5)
+    after(app, 1000).get(timeout=30)
 
     assert watched == ["body"]

@@ -63,11 +63,11 @@ def test_what_is_added_after_the_end_counts(app: KernelQ) -> None:
     store(app, "a", 1)
     results = set_of(app, "a")
     results.then(lambda _: None)
-    assert results.get(timeout=5) == [1]
+    assert results.get(timeout=30) == [1]
 
     results.add(store(app, "b", 2))
 
-    assert results.get(timeout=5) == [1, 2]
+    assert results.get(timeout=30) == [1, 2]
 
 
 # --- looking -------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_waiting_for_a_set_is_one_watch(app: KernelQ, monkeypatch: pytest.Monkey
     for i, id in enumerate("dcba"):
         store(app, id, i)
 
-    assert results.get(timeout=5) == [3, [2, 1], 0]
+    assert results.get(timeout=30) == [3, [2, 1], 0]
 
     assert watched == [["a", "b", "c", "d"]]
 
@@ -130,7 +130,7 @@ def test_values_are_in_the_order_of_the_members(app: KernelQ, how: str) -> None:
     for i, id in enumerate("cab"):
         store(app, id, i)
 
-    assert getattr(results, how)(timeout=5) == [1, 2, 0]
+    assert getattr(results, how)(timeout=30) == [1, 2, 0]
 
 
 def test_joining_calls_back_in_the_members_order_and_native_joining_as_they_come(app: KernelQ) -> None:
@@ -144,7 +144,7 @@ def test_joining_calls_back_in_the_members_order_and_native_joining_as_they_come
         store(app, "b", 2)
         if how == "join":
             store(app, "a", 1)
-        assert getattr(set_of(app, "a", "b"), how)(timeout=5, callback=end_one_more) == returned
+        assert getattr(set_of(app, "a", "b"), how)(timeout=30, callback=end_one_more) == returned
         assert [id for id, _ in called_back] == order
 
 
@@ -152,7 +152,7 @@ def test_native_joining_raises_what_fails_first_and_joining_what_stands_first(ap
     fail(app, "b", KeyError("boom"))
 
     with pytest.raises(KeyError):
-        set_of(app, "a", "b").join_native(timeout=5)
+        set_of(app, "a", "b").join_native(timeout=30)
     with pytest.raises(TimeoutError):
         set_of(app, "a", "b").join(timeout=0.01)
 
@@ -166,7 +166,7 @@ def test_a_timeout_is_for_all_together_and_counts_the_missing(app: KernelQ) -> N
 
 def test_members_can_be_seen_as_they_end(app: KernelQ) -> None:
     store(app, "b", 2)
-    members = set_of(app, "a", "b").iter_native(timeout=5)
+    members = set_of(app, "a", "b").iter_native(timeout=30)
 
     first = next(members)
     store(app, "a", 1)
@@ -180,7 +180,7 @@ def test_states_on_the_way_are_told(app: KernelQ) -> None:
     store(app, "a", 1)
     store(app, "b", 2)
 
-    set_of(app, "a", "b").join(timeout=5, on_message=lambda meta: seen.append(meta["task_id"]))
+    set_of(app, "a", "b").join(timeout=30, on_message=lambda meta: seen.append(meta["task_id"]))
 
     assert sorted(seen) == ["a", "b"]
 
@@ -189,13 +189,13 @@ def test_members_that_are_ignored_are_none_at_once(app: KernelQ) -> None:
     store(app, "a", 1)
     results = app.ResultSet([AsyncResult("x", app=app, ignored=True), app.AsyncResult("a")])
 
-    assert results.get(timeout=5) == [None, 1]
+    assert results.get(timeout=30) == [None, 1]
 
 
 def test_members_run_on_the_spot_stand_beside_others(app: KernelQ) -> None:
     store(app, "a", 1)
 
-    assert app.ResultSet([EagerResult("e", 5, SUCCESS), app.AsyncResult("a")]).get(timeout=5) == [5, 1]
+    assert app.ResultSet([EagerResult("e", 5, SUCCESS), app.AsyncResult("a")]).get(timeout=30) == [5, 1]
 
 
 def test_a_set_can_be_awaited(app: KernelQ) -> None:
@@ -203,10 +203,10 @@ def test_a_set_can_be_awaited(app: KernelQ) -> None:
     store(app, "b", 2)
     fail(app, "c", KeyError("boom"))
 
-    assert asyncio.run(set_of(app, "a", "b").aget(timeout=5)) == [1, 2]
-    assert isinstance(asyncio.run(set_of(app, "a", "c").aget(timeout=5, propagate=False))[1], KeyError)
+    assert asyncio.run(set_of(app, "a", "b").aget(timeout=30)) == [1, 2]
+    assert isinstance(asyncio.run(set_of(app, "a", "c").aget(timeout=30, propagate=False))[1], KeyError)
     with pytest.raises(KeyError):
-        asyncio.run(set_of(app, "never", "c").aget(timeout=5))
+        asyncio.run(set_of(app, "never", "c").aget(timeout=30))
     with pytest.raises(TimeoutError, match="1 of 2 tasks|1 of 1 tasks"):
         asyncio.run(set_of(app, "never", "a").aget(timeout=0.05))
 
@@ -219,7 +219,7 @@ def test_a_callback_gets_the_set_when_its_last_task_ends(app: KernelQ) -> None:
     store(app, "a", 1)
     store(app, "b", 2)
 
-    assert rung.wait(5)
+    assert rung.wait(30)
     assert called == [results]
     assert called[0] is results
 
@@ -301,7 +301,7 @@ def test_a_saved_group_is_found_by_its_id(app: KernelQ) -> None:
 
     assert restored == group
     assert restored is not None
-    assert restored.get(timeout=5) == [1, 2]
+    assert restored.get(timeout=30) == [1, 2]
     assert GroupResult.restore("g", app=app) == group
     assert app.GroupResult.restore("nobody") is None
     assert app.GroupResult.restore("a") is None

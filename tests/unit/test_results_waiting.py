@@ -68,7 +68,7 @@ def test_get_tells_of_every_state_on_the_way(app: KernelQ) -> None:
         elif meta["status"] == "PROGRESS":
             store(app, "i1", SUCCESS, 7)
 
-    assert result.get(timeout=5, on_message=hear) == 7
+    assert result.get(timeout=30, on_message=hear) == 7
     assert seen == [(STARTED, {"hostname": "w@h"}), ("PROGRESS", {"done": 5}), (SUCCESS, 7)]
 
 
@@ -80,7 +80,7 @@ def test_get_calls_on_interval_while_it_waits(app: KernelQ) -> None:
         if len(calls) == 3:
             store(app, "i1", SUCCESS, 7)
 
-    assert app.AsyncResult("i1").get(timeout=5, interval=0.001, on_interval=tick) == 7
+    assert app.AsyncResult("i1").get(timeout=30, interval=0.001, on_interval=tick) == 7
     assert len(calls) >= 3
 
 
@@ -113,13 +113,13 @@ def test_the_first_success_stays(app: KernelQ) -> None:
 
 def test_many_threads_may_wait_with_one_result(app: KernelQ) -> None:
     result, values = app.AsyncResult("i1"), []
-    threads = [threading.Thread(target=lambda: values.append(result.get(timeout=5))) for _ in range(20)]
+    threads = [threading.Thread(target=lambda: values.append(result.get(timeout=30))) for _ in range(20)]
     for thread in threads:
         thread.start()
 
     store(app, "i1", SUCCESS, 7)
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
 
     assert values == [7] * 20
 
@@ -132,7 +132,7 @@ def test_a_parent_that_fails_ends_the_waiting_with_its_error(app: KernelQ) -> No
     result = AsyncResult[int]("last", app=app, parent=AsyncResult("middle", app=app, parent=app.AsyncResult("first")))
 
     with pytest.raises(KeyError, match="boom"):
-        result.get(timeout=5)
+        result.get(timeout=30)
 
 
 def test_parents_are_not_looked_at_when_they_are_not_to_be(app: KernelQ) -> None:
@@ -153,11 +153,11 @@ def test_a_failed_chord_raises_its_header_s_error_each_time_and_its_own_by_id(ap
 
     for _ in range(2):
         with pytest.raises(KeyError, match="boom"):
-            result.get(timeout=5)
+            result.get(timeout=30)
     with pytest.raises(ChordError, match="Dependency h2"):
-        app.AsyncResult("body").get(timeout=5)
+        app.AsyncResult("body").get(timeout=30)
     with pytest.raises(ChordError):
-        result.get(timeout=5, follow_parents=False)
+        result.get(timeout=30, follow_parents=False)
 
 
 def test_forgetting_goes_up_to_the_parents(app: KernelQ) -> None:
@@ -194,7 +194,7 @@ def test_allowing_is_for_this_thread_alone(app: KernelQ, lane: Any) -> None:
 
     with allow_join_result():
         threads[0].start()
-        threads[0].join(5)
+        threads[0].join(30)
 
     assert "never call result.get() within a task" in str(result.result)
 
@@ -219,7 +219,7 @@ def test_a_backend_that_is_away_is_asked_again_when_the_settings_say_so(
     Outage(app, monkeypatch, 3)
     assert app.AsyncResult("i1").state == SUCCESS
     Outage(app, monkeypatch, 3)
-    assert app.AsyncResult("i1").get(timeout=5) == 7
+    assert app.AsyncResult("i1").get(timeout=30) == 7
 
 
 def test_asking_again_ends_where_the_settings_say(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +259,7 @@ def test_a_callback_gets_the_result_when_its_task_ends(app: KernelQ, rung: Any) 
 
     store(app, "i1", SUCCESS, 7)
 
-    assert rung.event.wait(5)
+    assert rung.event.wait(30)
     assert rung == [result]
     assert rung[0] is result
     assert rung[0].result == 7
@@ -270,7 +270,7 @@ def test_a_callback_is_called_for_a_failed_task_too(app: KernelQ, rung: Any) -> 
 
     app.AsyncResult("i1").then(rung)
 
-    assert rung.event.wait(5)
+    assert rung.event.wait(30)
     assert isinstance(rung[0].result, KeyError)
 
 
@@ -288,9 +288,9 @@ def test_whoever_waits_calls_the_callback_and_only_once(app: KernelQ, rung: Any)
     result.then(rung)
     store(app, "i1", SUCCESS, 7)
 
-    result.get(timeout=5)
-    assert rung.event.wait(5)
-    result.get(timeout=5)
+    result.get(timeout=30)
+    assert rung.event.wait(30)
+    result.get(timeout=30)
 
     assert rung == [result]
 
@@ -301,7 +301,7 @@ def test_what_a_callback_returns_goes_to_the_next(app: KernelQ, rung: Any) -> No
 
     app.AsyncResult("i1").then(lambda result: result.result + 1).then(rung).then(values.append)
 
-    assert rung.event.wait(5)
+    assert rung.event.wait(30)
     assert rung == [8]
 
 
@@ -331,7 +331,7 @@ def test_a_weak_callback_is_not_called_once_nobody_holds_the_result(app: KernelQ
     store(app, "i1")
     store(app, "i2")
 
-    assert rung.event.wait(5)
+    assert rung.event.wait(30)
     assert called == []
 
 
@@ -341,7 +341,7 @@ def test_callbacks_outlive_an_outage(app: KernelQ, rung: Any, monkeypatch: pytes
 
     store(app, "i1")
 
-    assert rung.event.wait(5)
+    assert rung.event.wait(30)
 
 
 # --- aget ----------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ def test_callbacks_outlive_an_outage(app: KernelQ, rung: Any, monkeypatch: pytes
 
 def test_awaiting_leaves_the_loop_free(app: KernelQ) -> None:
     async def main() -> tuple[int, int]:
-        waiting = asyncio.ensure_future(app.AsyncResult("i1").aget(timeout=5))
+        waiting = asyncio.ensure_future(app.AsyncResult("i1").aget(timeout=30))
         turns = 0
         while not waiting.done():
             turns += 1
@@ -392,7 +392,7 @@ def test_who_awaits_later_is_heard_while_others_wait(app: KernelQ, monkeypatch: 
         first = asyncio.ensure_future(app.AsyncResult("i1").aget(timeout=10))
         await asyncio.to_thread(watching.wait, 5)
         store(app, "i2", SUCCESS, 2)
-        second = await app.AsyncResult("i2").aget(timeout=5)
+        second = await app.AsyncResult("i2").aget(timeout=30)
         store(app, "i1", SUCCESS, 1)
         return [await first, second]
 
@@ -405,10 +405,10 @@ def test_awaiting_raises_what_the_task_or_its_parent_raised(app: KernelQ) -> Non
     result = AsyncResult[int]("last", app=app, parent=app.AsyncResult("first"))
 
     with pytest.raises(KeyError):
-        asyncio.run(app.AsyncResult("first").aget(timeout=5))
+        asyncio.run(app.AsyncResult("first").aget(timeout=30))
     with pytest.raises(KeyError):
-        asyncio.run(result.aget(timeout=5))
-    assert isinstance(asyncio.run(app.AsyncResult("last").aget(timeout=5, propagate=False)), ChordError)
+        asyncio.run(result.aget(timeout=30))
+    assert isinstance(asyncio.run(app.AsyncResult("last").aget(timeout=30, propagate=False)), ChordError)
 
 
 def test_awaiting_gives_up_after_its_timeout_and_leaves_nothing_behind(app: KernelQ) -> None:
@@ -432,21 +432,21 @@ def test_a_backend_that_is_away_is_told_to_who_awaits(app: KernelQ, monkeypatch:
     Outage(app, monkeypatch, 1)
 
     with pytest.raises(BackendUnavailable, match="gone fishing"):
-        asyncio.run(app.AsyncResult("i1").aget(timeout=5))
+        asyncio.run(app.AsyncResult("i1").aget(timeout=30))
 
 
 def test_a_waiter_with_nothing_to_do_ends(app: KernelQ, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kernelq_plugins.results.waiter.LINGER", 0.01)
     others = {thread.ident for thread in threading.enumerate()}
     store(app, "i1", SUCCESS, 7)
-    assert asyncio.run(app.AsyncResult("i1").aget(timeout=5)) == 7
+    assert asyncio.run(app.AsyncResult("i1").aget(timeout=30)) == 7
 
     deadline = time.monotonic() + 5
     for thread in threading.enumerate():
         if thread.ident not in others and thread.name == "kernelq-results":
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    assert asyncio.run(app.AsyncResult("i1").aget(timeout=5)) == 7
+    assert asyncio.run(app.AsyncResult("i1").aget(timeout=30)) == 7
 
 
 def test_awaiting_inside_a_task_is_refused_as_waiting_is(app: KernelQ) -> None:
@@ -470,4 +470,4 @@ def test_closing_ends_the_waiting_of_all(app: KernelQ) -> None:
 
     asyncio.run(main())
     store(app, "i1", SUCCESS, 7)
-    assert asyncio.run(app.AsyncResult("i1").aget(timeout=5)) == 7
+    assert asyncio.run(app.AsyncResult("i1").aget(timeout=30)) == 7

@@ -54,7 +54,7 @@ def test_a_registered_serializer_carries_calls_and_results(app: KernelQ, lane_of
     assert delivery.message.content_type == "application/x-literal"
     assert "größe".encode("latin-1") in delivery.message.body
     assert seen == [(1, "größe")]
-    assert result.get(timeout=1) == {1: b"\xff"}
+    assert result.get(timeout=30) == {1: b"\xff"}
 
 
 def test_a_call_may_name_it_and_a_worker_accept_it_by_content_type(app: KernelQ, lane_of: Any, literal: str) -> None:
@@ -64,7 +64,7 @@ def test_a_call_may_name_it_and_a_worker_accept_it_by_content_type(app: KernelQ,
     result = task.apply_async(({1, 2},), serializer=literal)
     lane_of(app).run()
 
-    assert result.get(timeout=1) == {1, 2}
+    assert result.get(timeout=30) == {1, 2}
 
 
 @pytest.mark.parametrize(("name", "encoding"), [("literal", "latin-1"), ("json", "utf-8"), ("msgpack", "binary")])
@@ -168,7 +168,7 @@ def test_a_plugin_may_bring_one(app: KernelQ, lane_of: Any) -> None:
         delivery.message.body
         == b'[[[1, 2]], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'[::-1]
     )
-    assert result.get(timeout=1) == [1, 2]
+    assert result.get(timeout=30) == [1, 2]
 
 
 # --- what is accepted

@@ -12,7 +12,7 @@ def test_a_worker_runs_tasks_while_the_block_lasts(pool: str) -> None:
     add = app.task(name="add")(lambda x, y: x + y)
 
     with start_worker(app, pool=pool, concurrency=2) as worker:
-        assert add.delay(1, 2).get(timeout=5) == 3
+        assert add.delay(1, 2).get(timeout=30) == 3
         assert worker.ready.is_set()
 
     add.delay(3, 4)

@@ -624,4 +624,4 @@ def test_new_arguments_of_a_retry_take_the_place_of_those_for_the_same_parameter
     result = again.apply_async(*called)
     lane.run_all()
 
-    assert tuple(result.get(timeout=1)) == expected
+    assert tuple(result.get(timeout=30)) == expected

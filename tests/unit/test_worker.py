@@ -22,7 +22,7 @@ from kernelq.testing import start_worker
 from kernelq_plugins.broker_memory.broker import MemoryBroker
 from kernelq_plugins.worker import steps
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds a test waits for what must come."""
 
 

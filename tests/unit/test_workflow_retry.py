@@ -149,9 +149,9 @@ def test_a_result_that_has_failed_waits_for_its_new_end(app: KernelQ, store: Wor
     result = app.AsyncResult("mail", parent=app.AsyncResult("large"))
     told: list[Any] = []
     result.on_ready.then(told.append)
-    assert isinstance(result.get(timeout=5, propagate=False), ChordError)
+    assert isinstance(result.get(timeout=30, propagate=False), ChordError)
     with pytest.raises(ValueError, match="no"):
-        result.get(timeout=5)
+        result.get(timeout=30)
 
     result.retry_failed()
 
@@ -159,7 +159,7 @@ def test_a_result_that_has_failed_waits_for_its_new_end(app: KernelQ, store: Wor
     result.on_ready.then(told.append)
     end(app, "large")
     end(app, "mail", value="sent")
-    assert result.get(timeout=5) == "sent"
+    assert result.get(timeout=30) == "sent"
     assert told == [result, result]
 
 

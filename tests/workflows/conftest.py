@@ -21,7 +21,7 @@ def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         with KernelQ("flows", broker="memory://", backend="memory://", set_as_current=False) as app:
             tasks = define(app)
             with start_worker(app, pool="threads", concurrency=4):
-                yield Runner(app, tasks, folder, patience=5.0)
+                yield Runner(app, tasks, folder, patience=20.0)
 
 
 @pytest.fixture(scope="module")

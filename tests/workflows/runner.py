@@ -144,25 +144,37 @@ class Runner:
         return Sent(flow, shape, predict(shape), Builder(self._tasks, flow, self._seconds).build(shape).apply_async())
 
     def drain(self, sent: Sequence[Sent]) -> None:
-        """Wait until all tasks have ended and no message is left, as long as anything still ends."""
+        """Wait until all tasks have ended, no message is left and who is to be told of a failure was, as long as anything ends.
+
+        Error callbacks that are called where a task failed are called after its end is stored.
+        """
         waiting = [task_id for each in sent for task_id in each.awaited]
-        best, since = self._open_ends(waiting), time.monotonic()
-        while best != (0, 0) and time.monotonic() - since < self._patience:  # `judge` says what is missing
+        best, since = self._open_ends(sent, waiting), time.monotonic()
+        while best != (0, 0, 0) and time.monotonic() - since < self._patience:  # `judge` says what is missing
             time.sleep(LOOK_EVERY)  # no `until`: time runs from the last end that was seen, not from the start
-            now = self._open_ends(waiting)
+            now = self._open_ends(sent, waiting)
             if now < best:
                 best, since = now, time.monotonic()
 
-    def _open_ends(self, waiting: list[str]) -> tuple[int, int]:
-        """How many of these tasks have not ended, which stay in the list; and if all have, how many messages are left."""
+    def _open_ends(self, sent: Sequence[Sent], waiting: list[str]) -> tuple[int, int, int]:
+        """How many of these tasks have not ended, which stay in the list, how many messages are left, how many alarms to come.
+
+        The second only when the first is 0, and so on.
+        """
         found = self.outcomes(waiting)
         waiting[:] = [each for each in waiting if each not in found or found[each].state not in READY_STATES]
-        return len(waiting), 0 if waiting else self.left()
+        if waiting:
+            return len(waiting), 0, 0
+        left = self.left()
+        return 0, left, 0 if left else sum(Comparison(self, each, self._repeats(sent)).silent() for each in sent)
+
+    def _repeats(self, sent: Sequence[Sent]) -> bool:
+        fates = {task.fate for each in sent for _, task in tasks(each.shape)}
+        return self._may_repeat or not fates.isdisjoint(OF_PROCESSES)
 
     def judge(self, sent: Sequence[Sent]) -> None:
         """Compare with the model."""
-        fates = {task.fate for each in sent for _, task in tasks(each.shape)}
-        may_repeat = self._may_repeat or not fates.isdisjoint(OF_PROCESSES)
+        may_repeat = self._repeats(sent)
         wrong = []
         for each in sent:
             differences = list(Comparison(self, each, may_repeat).differences())
@@ -213,6 +225,16 @@ class Comparison:
         if not found:  # else it may not come to an end at all
             yield from self._result()
 
+    def silent(self) -> int:
+        """How many error callbacks were called too seldom so far."""
+        return sum(self._told(label) < self._least(label) for label in self._expected.alarms)
+
+    def _told(self, label: str) -> int:
+        return len(self._lived.alarms.get(label, []))
+
+    def _least(self, label: str) -> int:
+        return self._expected.alarms[label] - (self._expected.frail[label] if self._may_repeat else 0)
+
     def _ends(self) -> Iterator[str]:
         places = [place for place, _ in tasks(self._sent.shape)]
         outcomes = self._runner.outcomes([self._id(place) for place in places])
@@ -250,8 +272,7 @@ class Comparison:
                 calls = list(dict.fromkeys(calls))
             told = Counter(failed.partition(":")[2] for _, failed in calls if failed is not None)
             count, places = self._expected.alarms[label], self._expected.told.get(label, Counter())
-            least = count - self._expected.frail[label] if self._may_repeat else count
-            if not least <= len(calls) <= count + self._expected.optional[label] or told - places:
+            if not self._least(label) <= len(calls) <= count + self._expected.optional[label] or told - places:
                 yield (
                     f"error callback {label} should be called {count} times, for {dict(places)}, "
                     f"was {len(calls)} times, for {dict(told)}"

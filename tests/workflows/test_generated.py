@@ -20,7 +20,7 @@ MIXED = st.one_of(
 )
 """Side by side with those that kill processes others may run twice, so some are without these."""
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 OK, FAIL = Task(), Task(Fate.FAIL)
 

@@ -15,7 +15,7 @@ from workflows.places import LEASE, PROJECT, runner_in, yard_on
 from workflows.shapes import IN_PROCESS, Shape, shapes, tasks
 from workflows.tasks import Fate
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 FATES = (*IN_PROCESS, Fate.KILL_ONCE, Fate.TIME_OUT)
 """Not poison: it would be run as often as innocents may be."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from shop.journal import error, plain
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds a case waits for a result."""
 
 SOON = 1.0
