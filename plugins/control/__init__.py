@@ -46,6 +46,6 @@ def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that publishes or a worker needs no command line."""
     if name not in (None, "control"):
         return ()
-    from .commands import control
+    from .command import control
 
     return (control,)

@@ -60,7 +60,7 @@ would call what waits for them. A call within the caller's own transaction (``se
 
 Parts: `queue_once` (the base class), `rule` and `key` (what `once` asks), `mark` (the header by which a message knows its claim), `gate` and `claiming` (publishing),
 `ending` (releasing), `superseding`, `at_run` (claims of what workers publish), `running` (renewal), `signature`, `parts`, `store`,
-`celery_form`, `contract` (what it asks of a store), `commands`.
+`celery_form`, `contract` (what it asks of a store), `command`.
 """
 
 from __future__ import annotations
@@ -118,6 +118,6 @@ def commands(name: str | None) -> Sequence[click.Command]:
     """Imported here: an app that publishes or a worker needs no command line."""
     if name not in (None, "once"):
         return ()
-    from .commands import once
+    from .command import once
 
     return (once,)

@@ -37,6 +37,17 @@ def test_every_plugin_folder_is_an_entry_point() -> None:
     assert offered == found
 
 
+def test_no_module_of_a_plugin_takes_the_place_of_a_hook() -> None:
+    # Who imports `plugin.commands` sets the attribute `commands` of `plugin`, and the hookimpl of that name is gone.
+    hooks = set(_functions(ROOT / "kernel" / "hooks.py"))
+
+    taken = {
+        _name(path): hooks & set(_functions(path)) & {each.stem for each in path.parent.iterdir()}
+        for path in (ROOT / "plugins").glob("*/__init__.py")
+    }
+    assert {name: names for name, names in taken.items() if names} == {}
+
+
 def test_the_kernel_stays_small() -> None:
     assert sum(_lines(path) for path in KERNEL) < MOST_KERNEL_LINES
 
@@ -51,6 +62,12 @@ def _absolute_imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield node.module or ""
+
+
+def _functions(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name
 
 
 def _packages() -> Iterator[str]:

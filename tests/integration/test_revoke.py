@@ -13,7 +13,7 @@ from kernelq.contracts import CapabilityMissing
 from kernelq.exceptions import ChordError, TaskRevokedError
 from kernelq.testing import start_worker
 from kernelq_plugins.commands.command_line import Session
-from kernelq_plugins.control.commands import control
+from kernelq_plugins.control.command import control
 from waiting import until
 
 PATIENCE = 30.0

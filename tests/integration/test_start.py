@@ -111,7 +111,7 @@ def test_a_child_of_a_worker_imports_nothing_that_its_supervisor_has_not_and_nei
 
 NOT_FOR_A_WORKER = (
     "http.client", "kernelq_plugins.app_surface.connection", "kernelq_plugins.beat.command", "kernelq_plugins.canvas.signature",
-    "kernelq_plugins.commands.call", "kernelq_plugins.commands.report", "kernelq_plugins.doctor.command", "kernelq_plugins.once_lock.commands",
+    "kernelq_plugins.commands.call", "kernelq_plugins.commands.report", "kernelq_plugins.doctor.command", "kernelq_plugins.once_lock.command",
     "kernelq_plugins.routing.queues", "kernelq_plugins.settings_sources.examination", "kernelq_plugins.workflow_views.command", "pika", "psycopg",
     "pymysql", "rich", "shlex", "sqlalchemy", "urllib.request", "xml",
 )  # fmt: skip

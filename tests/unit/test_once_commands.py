@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from kernelq import KernelQ, QueueOnce
 from kernelq.once import lock_store
 from kernelq_plugins.commands.command_line import Session
-from kernelq_plugins.once_lock.commands import once
+from kernelq_plugins.once_lock.command import once
 
 
 @pytest.fixture
