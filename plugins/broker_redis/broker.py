@@ -82,13 +82,16 @@ class RedisBroker(Broker):
         )
 
     def renew(self, consumer_ids: Sequence[str]) -> list[str]:
-        if consumer_ids:
-            # Leases of those who wait and hold nothing end in a day: to see that is one cheap command.
-            ends = self.space.call("ZMSCORE", self.space.key("leases"), *consumer_ids)
-            far = time.time() + _FAR
-            if all(end is not None and float(end) > far for end in ends):
-                return []
-        return [consumer_ids[position] for position in self.space.run(scripts.RENEW, consumer_ids)]
+        if not consumer_ids:  # whoever asks for nobody still learns whether the server is there
+            self.space.run(scripts.RENEW)
+            return []
+        # Those who took nothing yet have no lease, and of those who wait and hold nothing it ends in a day: to see that is
+        # one cheap command.
+        ends = dict(zip(consumer_ids, self.space.call("ZMSCORE", self.space.key("leases"), *consumer_ids), strict=True))
+        far = time.time() + _FAR
+        near = [id for id, end in ends.items() if end is not None and float(end) <= far]
+        ended = {near[position] for position in self.space.run(scripts.RENEW, near)} if near else set()
+        return [id for id in consumer_ids if ends[id] is None or id in ended]
 
     def queues(self) -> list[QueueStats]:
         rows = self.space.run(scripts.STAND)

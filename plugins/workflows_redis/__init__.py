@@ -11,7 +11,7 @@ is safe to be sent twice. What is counted takes three commands, however many mem
 join's hash of parts (some 60 bytes and the part), which goes when the join is done. Joins that are open never expire; closed ones and
 kept values do when their time is up, by the server. When its memory is full, what a broker on this server settles is counted all the same.
 
-Who asks for what is overdue gets the oldest thousand, out of three sorted sets.
+Who asks for what is overdue gets the oldest thousand, out of three sorted sets; while no join is open that is one command.
 
 What it does not do: keep a join when the server evicts keys. Have ``maxmemory-policy noeviction``, as the broker needs it.
 

@@ -29,6 +29,9 @@ _APPLY = Script(_CHANGE_FIRST, _read("apply"))
 _OVERDUE = Script(_CHANGE_FIRST, _read("overdue"))
 _JOIN = Script(_read("join"))
 
+_OPEN = ("joins:early", "joins:fired", "joins:waiting")
+"""Keys of what can be overdue."""
+
 _AT_ONCE = 1000
 """Parts or values read by one command: some hundred microseconds, in which Redis serves nobody else."""
 
@@ -92,6 +95,8 @@ class RedisWorkflowStore(WorkflowStore):
 
     def overdue(self, *, fired: float, open: float) -> list[Message]:
         with store_errors():
+            if not self._space.call("EXISTS", *map(self._space.key, _OPEN)):
+                return []  # most often; this is asked by each worker all the time
             return [_message(blob) for blob in self._space.run(_OVERDUE, [fired, open])]
 
     def close(self) -> None:
