@@ -28,11 +28,9 @@ run and settled before its publishing was repeated runs twice.
 Waiting costs no polling: who finds nothing is put down as waiting, in the same script, and whoever brings a message wakes as many
 as there are messages, each by its own channel. A message due before all others of its queue wakes one, which then knows when to look;
 whoever leaves off waiting while something is due within 20 seconds wakes another in its place. Besides, each waiting consumer
-looks by itself: every 20 seconds, or its lease and five, which finds what a lost worker held; every second while
-its subscription is lost. So after ``FLUSHALL``, or when the worker is killed that was to look next, something may be late by as much. A look is
-three commands while nothing waits, not for later either, and nobody holds anything; else, and every ten minutes, it is a script of six.
-The lease of a consumer that holds nothing is put off for a day; every third of a lease one command sees so for all of a worker.
-An idle worker with two processes causes 0.6 commands a second, those within scripts and health checks of connections included.
+looks by itself (some seven commands): every 20 seconds, or its lease and five, which finds what a lost worker held; every second while
+its subscription is lost. So after ``FLUSHALL``, or when the worker is killed that was to look next, something may be late by as much. The lease
+of a consumer that holds nothing is put off for a day, and seen to be alive by one command.
 
 Revoked tasks are marks in a sorted set, by the server's clock, which every script that hands out looks at: one command more while there are
 none. Who marks drops those that ended. What waits for its eta is found by the eta it was published with; what was parked, is longer than 16 kB or has the very

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from kernelq.contracts import BrokerError, BrokerFull, Consumer, Delivery, Transition
+from kernelq.contracts import BrokerError, Consumer, Delivery, Transition
 from kernelq.redis import Call, RedisEngine, Script, Space, Subscription, Word
 
 from . import scripts
@@ -23,9 +23,6 @@ LOOK_EVERY = 1.0
 LOOK_ANYWAY = 20.0
 """Seconds it goes while it hears them, or the length of its lease and 5 seconds, if that is less: what a worker held that
 was lost just after the last look is found soon after its lease has ended."""
-
-CALM_FOR = 600.0
-"""Seconds after a claim that took nothing for which looks of its own need only see whether all is as that left it."""
 
 _REST = 0.02
 """Seconds at least between a look that was for nothing and the next that nobody asked for: many consumers wait for one eta."""
@@ -60,9 +57,6 @@ class RedisConsumer(Consumer):
         self._ear: Subscription | None = None  # made by the first wait
         self._is_put_down = False  # as waiting, by the last claim that took nothing
         self._look_at = 0.0  # when the next look is due if no ring comes, monotonic
-        self._calm_until = 0.0  # until when a look may be `_is_calm`, monotonic
-        self._first_end = b""  # when the first of all leases was to end then, by the server's clock, or "+inf"
-        self._holds = False  # something, with the last claim that took nothing: the lease was not put off
         self._owed: Word = ""  # the settlement whose followers nobody was woken for, until a claim was answered
         self._waits = False
         self._is_woken = False  # set by any thread, reset by a fetch that ends
@@ -75,24 +69,21 @@ class RedisConsumer(Consumer):
             self._listen()
         while True:
             deliveries: list[Delivery] = []
-            is_due = timeout <= 0 or not self._is_put_down or time.monotonic() >= self._look_at
-            if is_due and (timeout <= 0 or not self._is_calm()):
+            if timeout <= 0 or not self._is_put_down or time.monotonic() >= self._look_at:
                 deliveries = self._claim(limit, may_wait=timeout > 0)
             left = deadline - time.monotonic()
             if deliveries or self._is_woken or left <= 0:
                 self._is_woken = False
                 return deliveries
             if self._wait(min(self._look_at - time.monotonic(), left)):
-                self._look_at = self._calm_until = 0.0
+                self._look_at = 0.0
                 self._listen()
 
     def settle(self, transitions: Sequence[Transition]) -> list[Transition]:
         if not transitions:
             return []
         settlement, call = self._settlement(transitions, ())
-        refused = self._space.run(call.script, call.args)
-        self._look_if_held()
-        return [settlement.order[position] for position in refused]
+        return [settlement.order[position] for position in self._space.run(call.script, call.args)]
 
     def exchange(self, transitions: Sequence[Transition], limit: int) -> tuple[list[Transition], list[Delivery]]:
         settlement, settle = self._settlement(transitions, self._queues)
@@ -112,7 +103,6 @@ class RedisConsumer(Consumer):
             # Should the long ones not come, the settlement is told all the same, and the number asks for them again.
             with suppress(BrokerError):
                 deliveries = self._claimed(found, may_wait=may_wait)
-        self._look_if_held()
         return [settlement.order[position] for position in refused], deliveries
 
     def mark_started(self, deliveries: Sequence[Delivery]) -> None:
@@ -151,35 +141,6 @@ class RedisConsumer(Consumer):
         self._unanswered.pop(self.id, None)
         self._is_put_down = False
 
-    def _look_if_held(self) -> None:
-        """Have the next fetch look, now that something was settled: the lease can be put off if that was all."""
-        if self._holds:  # a settlement the server had forgotten how to do comes behind the claim
-            self._holds, self._look_at = False, 0.0
-
-    def _is_calm(self) -> bool:
-        """Whether there is nothing to claim, as when it was last tried: a look of three cheap commands.
-
-        Nothing waits in our queues, not for later either, and no lease ends before the first one did then, so nobody has
-        taken anything since. No clock is asked: what was far then is far still.
-        """
-        is_heard = self._ear is not None and self._ear.is_heard
-        is_known = self._is_put_down and self.id not in self._unanswered and time.monotonic() < self._calm_until
-        if not is_heard or not is_known:
-            return False
-        call, key, queues = self._space.call, self._space.key, self._queues
-        try:
-            # Before the look, so that what comes after it rings: an earlier ring may have been lost.
-            for queue in queues:
-                call("ZADD", key(f"waiting:{queue}"), "NX", 0, self.id)
-        except BrokerFull:  # a claim passes
-            return False
-        if call("EXISTS", *(key(state + queue) for queue in queues for state in ("ready:", "delayed:"))):
-            return False
-        if call("ZCOUNT", key("leases"), "-inf", b"(" + self._first_end):
-            return False
-        self._look_at = time.monotonic() + self._patience()
-        return True
-
     def _claim(self, limit: int, *, may_wait: bool) -> list[Delivery]:
         return self._claimed(self._take(scripts.CLAIM, self._claim_args(limit, may_wait=may_wait)), may_wait=may_wait)
 
@@ -194,12 +155,9 @@ class RedisConsumer(Consumer):
         if found[0]:
             del self._unanswered[self.id]
             self._is_put_down = self._is_put_down or may_wait
-            now, patience, left = time.monotonic(), self._patience(), float(found[0])
-            self._look_at = now + min(max(left, _REST), patience)
-            self._first_end, self._holds = found[1], found[2] == b"1"
-            self._calm_until = now + CALM_FOR if left > patience and self._first_end else 0.0
+            self._look_at = time.monotonic() + min(max(float(found[0]), _REST), self._patience())
             return []
-        self._is_put_down = self._holds = False
+        self._is_put_down = False
         return self._delivered(*found[1:])
 
     def _delivered(

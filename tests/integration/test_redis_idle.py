@@ -15,9 +15,6 @@ from kernelq_plugins.workflows_redis.store import RedisWorkflowStore
 from redis import Redis
 from servers import RedisServer
 
-CALM = {"zadd": 1, "exists": 1, "zcount": 1}
-"""A look when nothing has happened since the last one."""
-
 
 @pytest.fixture
 def app(redis_server: RedisServer) -> Iterator[KernelQ]:
@@ -40,28 +37,6 @@ def idle(app: KernelQ) -> Iterator[Consumer]:
         consumer.settle([Transition(delivery=delivery) for delivery in consumer.fetch(1, 1)])
         assert consumer.fetch(1, 0.01) == []
         yield consumer
-
-
-def test_a_look_is_three_commands_while_nothing_has_happened(idle: Consumer, direct: Redis) -> None:
-    assert _calls_of(direct, lambda: _look(idle)) == CALM
-    assert _calls_of(direct, lambda: _look(idle)) == CALM
-
-
-def test_a_look_is_as_cheap_for_who_has_never_taken_anything(app: KernelQ, direct: Redis) -> None:
-    with closing(app.broker.consumer(["q"], id="new", lease=60)) as new:
-        assert new.fetch(1, 0.01) == []
-
-        assert _calls_of(direct, lambda: _look(new)) == CALM
-
-
-def test_another_that_waits_too_makes_a_look_no_dearer(app: KernelQ, idle: Consumer, direct: Redis) -> None:
-    with closing(app.broker.consumer(["q"], id="other", lease=60)) as other:
-        app.broker.publish([_message("a")])
-        other.settle([Transition(delivery=delivery) for delivery in other.fetch(1, 1)])
-        assert other.fetch(1, 0.01) == _look(idle) == []  # which was rung for the message
-
-        assert _calls_of(direct, lambda: _look(idle)) == CALM
-        assert _calls_of(direct, lambda: _look(other)) == CALM
 
 
 def test_a_look_finds_what_a_lost_ring_was_for(app: KernelQ, idle: Consumer, direct: Redis) -> None:
@@ -109,14 +84,6 @@ def test_a_look_sees_it_too_when_the_lease_that_was_to_end_first_is_that_of_the_
         assert [_id(delivery) for delivery in watch.fetch(1, 15.0)] == ["a"]
 
 
-def test_after_a_while_a_look_is_a_claim_again(idle: Consumer, direct: Redis) -> None:
-    assert isinstance(idle, RedisConsumer)
-    idle._calm_until = 0.0
-
-    assert _calls_of(direct, lambda: _look(idle))["evalsha"] == 1
-    assert _calls_of(direct, lambda: _look(idle)) == CALM
-
-
 def test_a_full_server_is_looked_at_by_a_claim(idle: Consumer, redis_server: RedisServer, direct: Redis) -> None:
     direct.config_set("maxmemory", "1")
     try:
@@ -131,33 +98,6 @@ def test_who_never_took_anything_is_renewed_by_one_command(app: KernelQ, idle: C
 
         assert _calls_of(direct, lambda: app.broker.renew(["idle", "new"])) == {"zmscore": 1}
         assert app.broker.renew(["idle", "new"]) == ["new"]
-
-
-def test_a_lease_is_put_off_also_when_the_server_forgot_how_to_settle(
-    app: KernelQ, idle: Consumer, direct: Redis
-) -> None:
-    app.broker.publish([_message("a")])
-    [delivery] = idle.fetch(1, 1)
-    direct.script_flush()
-    idle.fetch(1, 0)  # it knows how to claim, and so will do that before it settles
-
-    assert idle.exchange([Transition(delivery=delivery)], 1) == ([], [])
-    assert idle.fetch(1, 0.01) == []
-
-    assert _calls_of(direct, lambda: app.broker.renew(["idle"])) == {"zmscore": 1}
-
-
-def test_a_lease_is_put_off_when_what_was_held_while_waiting_is_settled(
-    app: KernelQ, idle: Consumer, direct: Redis
-) -> None:
-    app.broker.publish([_message("a")])
-    [delivery] = idle.fetch(1, 1)
-    assert idle.fetch(1, 0.01) == []  # another slot is free
-
-    idle.settle([Transition(delivery=delivery)])
-    assert idle.fetch(1, 0.01) == []
-
-    assert _calls_of(direct, lambda: app.broker.renew(["idle"])) == {"zmscore": 1}
 
 
 def test_a_sweep_is_one_command_while_no_workflow_is_open(app: KernelQ, direct: Redis) -> None:

@@ -3,16 +3,12 @@
 --   [6] "1" to be put down as waiting when there is nothing   [7] "1" when it may be put down already
 --   [8] number of the settlement that left it to this claim to wake others, or ""   [9…] its queues
 -- Returns {"", keys, tokens, messages, marks, revoked, lost} (see deliveries.lua), or {seconds until there may be something, or
--- "inf", bound, holds, lost} when nothing is there; `lost` has the consumers whose lease had ended and what was taken back of each.
--- `bound` is the instant the first lease ends when that is far, "+inf" when there are none, else ""; `holds` is "1" when
--- the consumer, put down, keeps its lease for what it holds, else "".
+-- "inf", lost} when nothing is there; `lost` has the consumers whose lease had ended and what was taken back of each.
 
 local SOON = 20 -- seconds; what is due later is found by the looks of those who wait
-local FAR = IDLE / 2 -- a lease that ends later is one of a consumer that waits, and of no concern for a while
 local id, lease, number, limit = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local now = time()
 local next_change = math.huge
-local first_end -- of all leases
 local freed, later, lost = {}, {}, {}
 
 -- Nobody knows whether what a lost consumer held was running. So the first time it becomes suspect, and a suspect is
@@ -34,15 +30,15 @@ local function take_back(consumer)
   end
 end
 
-local function is_near(ends_at)
-  return ends_at and ends_at - now < FAR
-end
-
 local function take_back_lost()
   while true do
     local first = call('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')
-    first_end = first[2]
-    if not first_end or first_end - now > 0 then
+    if not first[1] then
+      return
+    end
+    local left = first[2] - now
+    if left > 0 then
+      next_change = left
       return
     end
     take_back(first[1])
@@ -126,22 +122,15 @@ if #keys > 0 then
   local out = hand_out(id, number, keys, places, of, now)
   reply = { '', out[1], out[2], out[3], out[4], out[5], lost }
 else
-  local holds = ''
   if ARGV[6] == '1' then
-    if is_near(first_end) and is_near(call('ZSCORE', P .. 'leases', id)) then -- it may be ours
-      if call('EXISTS', P .. 'held:' .. id) == 1 then
-        holds = '1'
-      else
-        call('ZADD', P .. 'leases', 'XX', instant(now + IDLE), id) -- so that nobody need renew it
-        first_end = call('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')[2]
-      end
+    if ARGV[7] ~= '1' and call('EXISTS', P .. 'held:' .. id) == 0 then
+      call('ZADD', P .. 'leases', 'XX', instant(now + IDLE), id) -- so that nobody need renew it
     end
     for i = 1, #queues do
       call('ZADD', P .. 'waiting:' .. queues[i], instant(now), id)
     end
   end
-  local bound = is_near(first_end) and '' or first_end or '+inf'
-  reply = { tostring(min(next_change, first_end and first_end - now or math.huge)), bound, holds, lost }
+  reply = { tostring(next_change), lost }
 end
 
 if ARGV[8] ~= '' then

@@ -13,7 +13,7 @@
 --   leases             zset    consumer → instant its lease ends; of one that holds nothing and waits, about a day ahead
 --   consumer:<id>      hash    lease: seconds; settled: "<number> <what was refused>" of its last settlement; ahead: number
 --                              of one that was to come before a claim and did not
---   waiting:<queue>    zset    consumer → since when it waits for messages of the queue; 0 of one that found itself missing
+--   waiting:<queue>    zset    consumer → since when it waits for messages of the queue
 --   queues             set     every queue that is known
 --   letter:<ref>       hash    a dead letter: queue, key, reason, died_at, fence, priority, message
 --   dead:<queue>       zset    ref → ref
