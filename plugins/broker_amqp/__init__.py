@@ -64,6 +64,9 @@ the consumer not to. Before, set consumer_timeout in ``rabbitmq.conf``, or from 
 ``queue_arguments={"x-consumer-timeout": milliseconds}``; a worker says so when it starts. A task it happens to runs again, and its first
 outcome is refused.
 
+RabbitMQ 3.10 writes down half a second late which quorum queues it has: one that was declared just before the server is killed is listed
+afterwards, and answers nobody any more. Delete it then (``rabbitmqctl delete_queue``); workers declare it anew.
+
 What it does not do: deduplicate by key (a message published twice runs twice); keep marks of revoked tasks (`Broker.revoke`; give tasks
 `expires` there); say from outside what is delayed or runs in other processes, or purge what is delayed; commit an outcome with the
 acknowledgement; read compressed bodies, which go to the dead letters with that reason.
