@@ -65,7 +65,7 @@ def test_a_look_sees_that_somebody_holds_something_and_takes_it_back_in_time(app
         app.broker.publish([_message("a")])
         assert len(lost.fetch(1, 0)) == 1
 
-        assert _look(idle) == []  # it cost a claim, which told how long that lease lasts
+        assert _look(idle) == []  # but for how long that lease lasts
         assert [_id(delivery) for delivery in idle.fetch(1, 15.0)] == ["a"]  # a look of its own came after 20 s
 
 
